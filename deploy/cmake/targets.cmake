@@ -1,0 +1,71 @@
+# One helper per kind of target. A target per folder, sources listed, dependencies stated.
+
+add_library(millrace_flags INTERFACE)
+target_include_directories(millrace_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+
+# millrace_library(name SOURCES a.cc ... DEPS millrace::base ...): static library millrace::name.
+# Without SOURCES it is header-only.
+function(millrace_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(millrace_${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(millrace_${name} PUBLIC millrace_flags ${ARG_DEPS})
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR NOT MILLRACE_SANITIZE)
+      target_precompile_headers(millrace_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src/base/precompiled.h)
+    endif()
+  else()
+    add_library(millrace_${name} INTERFACE)
+    target_link_libraries(millrace_${name} INTERFACE millrace_flags ${ARG_DEPS})
+  endif()
+  add_library(millrace::${name} ALIAS millrace_${name})
+endfunction()
+
+# millrace_test(name SOURCES a_test.cc ... DEPS ... [LABELS unit]): a GoogleTest program, one ctest entry per program.
+# Tests read MILLRACE_SOURCE_DIR to find tests/data.
+function(millrace_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${ARG_DEPS} millrace_flags GTest::gtest_main GTest::gmock)
+  target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${name}_test PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name}_test)
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+endfunction()
+
+# millrace_fuzz(name SOURCES a_fuzz.cc DEPS ...): libFuzzer target fuzz_<name> in the fuzz preset. In every preset a
+# replay of fuzz/corpus/<name> and fuzz/regressions/<name> is a ctest entry with the label "fuzz".
+function(millrace_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(MILLRACE_FUZZ)
+    add_executable(fuzz_${name} ${ARG_SOURCES})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(fuzz_${name} ${ARG_SOURCES} ${CMAKE_SOURCE_DIR}/fuzz/replay.cc)
+  endif()
+  target_link_libraries(fuzz_${name} PRIVATE ${ARG_DEPS} millrace_flags)
+  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/fuzz ${CMAKE_SOURCE_DIR}/tests)
+  set(inputs)
+  foreach(dir corpus regressions)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/fuzz/${dir}/${name})
+      list(APPEND inputs ${CMAKE_SOURCE_DIR}/fuzz/${dir}/${name})
+    endif()
+  endforeach()
+  if(MILLRACE_FUZZ)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} -runs=0 ${inputs})
+  else()
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${inputs})
+  endif()
+  set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 600)
+endfunction()
+
+# millrace_bench(name SOURCES a_bench.cc DEPS ...): Google Benchmark program bench_<name>.
+function(millrace_bench name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(bench_${name} ${ARG_SOURCES})
+  target_link_libraries(bench_${name} PRIVATE ${ARG_DEPS} millrace_flags benchmark::benchmark_main)
+  target_include_directories(bench_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/bench)
+  target_compile_definitions(bench_${name} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+endfunction()
