@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every end-to-end test may ask for. MILLRACE_PG_VERSIONS ("15 17 18") says which servers; the default is 17."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "servers"))
+
+from postgres import PostgresServer  # noqa: E402
+
+PG_VERSIONS = [int(version) for version in os.environ.get("MILLRACE_PG_VERSIONS", "17").split()]
+
+
+@pytest.fixture(scope="session", params=PG_VERSIONS, ids=lambda version: f"pg{version}")
+def pg_version(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def postgres(pg_version):
+    """A server for the tests of one file: each test makes tables, slots and publications of its own."""
+    with PostgresServer(pg_version) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def millrace():
+    """The program under test: MILLRACE_BINARY, or the release preset's."""
+    binary = pathlib.Path(os.environ.get("MILLRACE_BINARY", REPOSITORY / "build/release/src/cli/millrace")).resolve()
+    if not binary.exists():
+        pytest.fail(f"{binary} is absent: build it first (cmake --build --preset release --target millrace)")
+    return str(binary)
