@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every end-to-end test may ask for. MILLRACE_PG_VERSIONS ("15 17 18") says which servers; the default is 17."""
+"""What every end-to-end test may ask for. MILLRACE_PG_VERSIONS ("15 17 18") says which servers; the default is 17.
+Tests marked `full` run only with MILLRACE_FULL set, as tests/run --full does."""
 
 import os
 import pathlib
@@ -13,6 +14,17 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "servers"))
 from postgres import PostgresServer  # noqa: E402
 
 PG_VERSIONS = [int(version) for version in os.environ.get("MILLRACE_PG_VERSIONS", "17").split()]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: takes long; runs only with MILLRACE_FULL set")
+
+
+def pytest_collection_modifyitems(items):
+    if not os.environ.get("MILLRACE_FULL"):
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="only in tests/run --full"))
 
 
 @pytest.fixture(scope="session", params=PG_VERSIONS, ids=lambda version: f"pg{version}")
