@@ -27,6 +27,8 @@ enum class Reason : std::uint8_t {
   kOutOfOrder,          ///< A legal message where the protocol does not allow it.
   kBadValue,            ///< A value that is not of its column's type.
   kBadUtf8,             ///< Text that is not UTF-8.
+  kUnrepresentable,     ///< A legal value that the output type has no form for, such as NaN in a decimal.
+  kUnknownConversion,   ///< A conversion that its source does not know.
 };
 
 /// The words for a reason, as they appear in error texts.
@@ -75,6 +77,9 @@ class Cursor {
     at_ += n;
     return out;
   }
+
+  /// What is left, not consumed: for loops that keep their own pointer and hand it back with bytes().
+  std::span<const std::byte> rest() const noexcept { return {at_, end_}; }
 
   std::size_t byte_offset() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
   std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }

@@ -39,8 +39,8 @@ inline constexpr std::size_t kXLogDataHeaderBytes = 25;
 
 /// Decodes the payload of a CopyData message.
 /// @return kTruncated, kTrailingBytes, kUnknownMessage (another kind byte), kBadFlags (a reply flag above 1).
-/// On error `out` is unspecified. Allocates nothing; constant cost.
-inline DecodeError decode_wal_message(Cursor in, WalMessage& out) noexcept {
+/// On error `out` is unspecified. Allocates nothing; constant cost. Inlined by force, see walk_tuple().
+[[gnu::always_inline]] inline DecodeError decode_wal_message(Cursor in, WalMessage& out) noexcept {
   const std::uint8_t kind = in.u8();
   if (kind == 'w') [[likely]] {
     out.kind = WalMessageKind::kXLogData;

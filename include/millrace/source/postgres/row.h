@@ -40,16 +40,55 @@ struct RowView {
 
 /// @param new_storage  exactly one view for each column of the relation.
 /// @return kTruncated, kTrailingBytes, kBadTupleMarker, kColumnCountMismatch, kBadColumnKind or kBadLength.
-DecodeError decode_insert(Cursor in, std::span<FieldView> new_storage, RowView& out) noexcept;
+[[gnu::always_inline]] inline DecodeError decode_insert(Cursor in, std::span<FieldView> new_storage,
+                                                        RowView& out) noexcept {
+  out.relation = RelationOid{in.be32()};
+  const std::size_t marker_at = in.byte_offset();
+  if (in.u8() != 'N') in.fail(Reason::kBadTupleMarker, marker_at);
+  walk_tuple(in, new_storage);
+  out.old_tuple = OldTuple::kNone;
+  out.old_fields = {};
+  out.new_fields = new_storage;
+  return in.finish();
+}
 
 /// @param old_storage, new_storage  each exactly one view for each column of the relation.
 /// @return as decode_insert.
-DecodeError decode_update(Cursor in, std::span<FieldView> old_storage, std::span<FieldView> new_storage,
-                          RowView& out) noexcept;
+[[gnu::always_inline]] inline DecodeError decode_update(Cursor in, std::span<FieldView> old_storage,
+                                                        std::span<FieldView> new_storage,
+                                                        RowView& out) noexcept {
+  out.relation = RelationOid{in.be32()};
+  std::size_t marker_at = in.byte_offset();
+  std::uint8_t marker = in.u8();
+  out.old_tuple = OldTuple::kNone;
+  out.old_fields = {};
+  if (marker == 'K' || marker == 'O') {
+    out.old_tuple = OldTuple{static_cast<char>(marker)};
+    walk_tuple(in, old_storage);
+    out.old_fields = old_storage;
+    marker_at = in.byte_offset();
+    marker = in.u8();
+  }
+  if (marker != 'N') in.fail(Reason::kBadTupleMarker, marker_at);
+  walk_tuple(in, new_storage);
+  out.new_fields = new_storage;
+  return in.finish();
+}
 
 /// @param old_storage  exactly one view for each column of the relation.
 /// @return as decode_insert.
-DecodeError decode_delete(Cursor in, std::span<FieldView> old_storage, RowView& out) noexcept;
+[[gnu::always_inline]] inline DecodeError decode_delete(Cursor in, std::span<FieldView> old_storage,
+                                                        RowView& out) noexcept {
+  out.relation = RelationOid{in.be32()};
+  const std::size_t marker_at = in.byte_offset();
+  const std::uint8_t marker = in.u8();
+  if (marker != 'K' && marker != 'O') in.fail(Reason::kBadTupleMarker, marker_at);
+  walk_tuple(in, old_storage);
+  out.old_tuple = OldTuple{static_cast<char>(marker)};
+  out.old_fields = old_storage;
+  out.new_fields = {};
+  return in.finish();
+}
 
 /// A decoded Truncate. Borrows the body.
 struct TruncateView {
