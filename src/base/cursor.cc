@@ -20,6 +20,8 @@ std::string_view to_string(Reason reason) noexcept {
     case Reason::kOutOfOrder: return "message out of order";
     case Reason::kBadValue: return "value not of its type";
     case Reason::kBadUtf8: return "not UTF-8";
+    case Reason::kUnrepresentable: return "value has no form in the output type";
+    case Reason::kUnknownConversion: return "unknown conversion";
   }
   return "unknown reason";
 }
