@@ -2,24 +2,15 @@
 #include "base/metrics.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
+
+#include "base/check.h"
 
 namespace millrace::metrics {
 namespace {
 
 bool has_pipeline(const Declaration& declaration) {
   return !declaration.labels.empty() && declaration.labels.front() == "pipeline";
-}
-
-// A family asked for by the wrong type or with the wrong labels is a mistake in the program, seen on its
-// first run.
-void require(bool ok, const Declaration& declaration, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "metric %.*s: %s\n", static_cast<int>(declaration.name.size()),
-               declaration.name.data(), what);
-  std::abort();
 }
 
 }  // namespace
@@ -37,8 +28,8 @@ void Histogram::observe(double value) noexcept {
 
 Registry::Series& Registry::find(Family family, Type type, Labels labels) {
   const Declaration& declared = declaration(family);
-  require(declared.type == type, declared, "asked for as another type");
-  require(declared.labels.size() == labels.size(), declared, "wrong number of labels");
+  MILLRACE_CHECK(declared.type == type, declared.name);
+  MILLRACE_CHECK(declared.labels.size() == labels.size(), declared.name);
   FamilySeries& all = of(family);
   LabelValues values(labels.begin(), labels.end());
   if (const auto found = all.series.find(values); found != all.series.end()) return found->second;
