@@ -65,7 +65,7 @@ class Log:
         code = subprocess.run(words, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=self.file, stderr=subprocess.STDOUT,
                               env=dict(os.environ, **(environment or {}))).returncode
         if check and code != 0:
-            raise StageFailed(f"{words[0]} ended with {code}")
+            raise StageFailed(f"{' '.join(words[:3])} ... ended with {code}")
         return code
 
     def write(self, text):
@@ -84,8 +84,10 @@ def configure(log, preset, *definitions):
     log.run("cmake", "--preset", preset, *definitions)
 
 
-def build(log, preset, targets=()):
-    log.run("cmake", "--build", BUILD / preset, "-j", JOBS, *(["--target", *targets] if targets else []))
+def build(log, preset, targets=("all",)):
+    if not targets:
+        raise StageFailed(f"nothing to build in {preset}: no test has the label")
+    log.run("cmake", "--build", BUILD / preset, "-j", JOBS, "--target", *targets)
 
 
 def ctest_names(preset, label):
@@ -226,8 +228,6 @@ def stage_fuzz(log):
     """each fuzz target from its seeds for some seconds, with the sanitizers"""
     configure(log, "fuzz")
     targets = programs("fuzz", "fuzz")
-    if not targets:
-        raise StageFailed("no fuzz targets")
     build(log, "fuzz", targets)
     seconds = os.environ.get("MILLRACE_FUZZ_SECONDS", "600" if FULL else "8")
     findings = BUILD / "fuzz" / "findings"
