@@ -105,6 +105,7 @@ struct PipelineConfig {
 
   bool tombstones_on_delete = true;
   SkippedOperations skipped_operations;
+  bool schemas_enable = true;      ///< What the file says; the two below are what counts.
   bool key_schemas_enable = true;  ///< schemas.enable, unless key.converter.schemas.enable says otherwise.
   bool value_schemas_enable =
       true;  ///< schemas.enable, unless value.converter.schemas.enable says otherwise.

@@ -3,6 +3,7 @@
 
 #include "base/concat.h"
 #include "base/json_text.h"
+#include "base/log.h"
 #include "config/scalars.h"
 
 #include <boost/regex.hpp>
@@ -18,6 +19,7 @@ using Regex = boost::basic_regex<wchar_t, boost::cpp_regex_traits<wchar_t>>;
 
 constexpr std::size_t kEntryCharsMax = 4096;
 constexpr std::size_t kGroupsMax = 64;
+constexpr std::size_t kEntriesMax = 1000;
 
 /// @return false when `text` is not UTF-8.
 bool decode(std::string_view text, std::wstring& out) {
@@ -65,6 +67,8 @@ absl::StatusOr<PatternList> PatternList::parse(std::string_view text) {
 }
 
 absl::StatusOr<PatternList> PatternList::compile(std::vector<std::string> entries) {
+  if (entries.size() > kEntriesMax)
+    return absl::InvalidArgumentError(concat("more than ", kEntriesMax, " entries"));
   auto compiled = std::make_shared<Compiled>();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto refuse = [i](std::string_view why) {
@@ -100,7 +104,9 @@ std::optional<std::size_t> PatternList::first_match(std::string_view name) const
     try {
       if (boost::regex_match(wide, compiled_->expressions[i])) return i;
     } catch (const std::exception&) {
-      continue;  // Boost.Regex gives up on expressions that backtrack without end
+      // Boost.Regex gives up on expressions that backtrack without end. Asked once per relation, not per row.
+      log_error("config", "expression too costly for this name; taken as no match",
+                {{"entry", i + 1}, {"name", name}});
     }
   }
   return std::nullopt;
