@@ -93,7 +93,7 @@ void append_metric_value(std::string& out, double value) {
   const auto end =
       std::abs(value) <= kWholeMax && value == std::trunc(value)
           ? std::to_chars(text.data(), text.data() + text.size(), static_cast<std::int64_t>(value))
-          : std::to_chars(text.data(), text.data() + text.size(), value);
+          : std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general);
   out.append(text.data(), end.ptr);
 }
 

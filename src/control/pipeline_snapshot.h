@@ -51,7 +51,7 @@ struct SlotSnapshot {
   StagePosition restart;
   StagePosition confirmed;
   std::string wal_status;  ///< Empty while unknown.
-  std::optional<std::uint64_t> retained_bytes;
+  std::optional<std::uint64_t> retained_bytes = {};
 };
 
 struct TableSnapshot {
@@ -70,7 +70,7 @@ struct TableCopySnapshot {
   std::uint64_t tables = 0;
   std::uint64_t tables_remaining = 0;
   std::uint64_t rows = 0;
-  std::optional<std::uint64_t> rows_estimated;  ///< By the server's statistics; for the time that is left.
+  std::optional<std::uint64_t> rows_estimated = {};  ///< By the server's statistics; for the time that is left.
   std::uint64_t duration_ms = 0;
 };
 

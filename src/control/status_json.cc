@@ -27,8 +27,8 @@ json::string utf8(std::string_view text) {
   return out;
 }
 
-// One decimal is what a person reads of a rate.
-double rounded(double value) { return std::round(value * 10) / 10; }
+// Boost.JSON writes 250.5 as 2.505E2: true, and hard to read.
+std::int64_t rounded(double per_second) { return std::llround(per_second); }
 
 template <class T>
 json::value or_null(const std::optional<T>& value) {
