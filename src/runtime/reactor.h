@@ -8,9 +8,12 @@
 #include <memory>
 #include <span>
 
+#include "runtime/clock.h"
+
 namespace millrace {
 
-/// Somebody who waits for an operation. complete() runs on the reactor's thread inside poll() or wait().
+/// Somebody who waits for one operation at a time. complete() runs on the reactor's thread inside poll(),
+/// wait() or cancel_and_wait(), and may start and cancel operations.
 class Completion {
  public:
   virtual ~Completion() = default;
@@ -18,8 +21,16 @@ class Completion {
   virtual void complete(int result) = 0;
 };
 
-/// One per loop thread; only wake() may be called from another thread. Buffers and Completion objects must live until
-/// complete() has run; cancel() makes that happen soon, with -ECANCELED or the result that came first.
+/// One per loop thread: the first that calls poll() or wait(). What was started before that, on whatever
+/// thread, is carried out then. Only wake() may be called from other threads; once the loop's thread has
+/// ended, whoever joined it may cancel and destroy.
+///
+/// Buffers and Completion objects must live until complete() has run; cancel() makes that happen soon, with
+/// -ECANCELED or the result that came first. The destructor abandons what is still under way: the kernel has
+/// let go of the buffers when it returns, and complete() is not called.
+///
+/// Descriptors are left in blocking mode: on one with O_NONBLOCK io_uring answers -EAGAIN instead of waiting.
+/// The program ignores SIGPIPE. Starting, completing and waking allocate nothing once the loop has warmed up.
 class Reactor {
  public:
   enum class Kind : std::uint8_t { kAuto, kIoUring, kPlain };
@@ -27,27 +38,33 @@ class Reactor {
   static absl::StatusOr<std::unique_ptr<Reactor>> create(Kind kind);
   virtual ~Reactor() = default;
 
+  /// From a socket.
   virtual void receive(int fd, std::span<std::byte> into, Completion* done) = 0;
+  /// To a socket. May send less than all.
   virtual void send(int fd, std::span<const std::byte> bytes, Completion* done) = 0;
-  /// Writes at `offset`; -1: at the file's position (pipes, terminals).
+  /// Writes at `offset`; -1: at the file's position (pipes, terminals). May write less than all.
   virtual void write(int fd, std::span<const std::byte> bytes, std::int64_t offset, Completion* done) = 0;
   virtual void fdatasync(int fd, Completion* done) = 0;
   /// Completes with the events that came (POLLIN, POLLOUT ...).
   virtual void poll_fd(int fd, short events, Completion* done) = 0;
+  /// Asks the operation that `done` waits for to end; complete() follows in a later poll() or wait(). Does
+  /// nothing when it has ended.
   virtual void cancel(Completion* done) = 0;
+  /// The same, and returns when the operation has ended and complete() has run; other completions wait for
+  /// the next poll(). An operation must be under way. Sockets and pipes end at once; a file's write or sync
+  /// is waited for.
+  virtual void cancel_and_wait(Completion* done) = 0;
 
   /// Runs what has completed, submits what was queued; never sleeps. True when something completed.
   virtual bool poll() = 0;
   /// The same, but sleeps until something completes, wake() is called, or the clock passes `deadline_us`
-  /// (CLOCK_MONOTONIC microseconds; INT64_MAX: no deadline).
+  /// (CLOCK_MONOTONIC microseconds; INT64_MAX: no deadline). May return early. The thread's timer slack is
+  /// set to the least, so that 100 us are 100 us.
   virtual void wait(std::int64_t deadline_us) = 0;
   /// Ends a wait() from any thread. Sticky: a wake before the wait is not lost. Cheap when already awake.
   virtual void wake() noexcept = 0;
 
   virtual Kind kind() const noexcept = 0;
 };
-
-/// CLOCK_MONOTONIC in microseconds.
-std::int64_t monotonic_us() noexcept;
 
 }  // namespace millrace
