@@ -17,13 +17,13 @@ namespace millrace {
 /// What a checkpoint holds. Written as JSON, readable by people.
 struct Checkpoint {
   std::uint32_t format_version = 1;
-  std::uint64_t generation = 0;         ///< Grows with every write.
+  std::uint64_t generation = 0;  ///< Grows with every write.
   std::string pipeline;
-  std::string source_identity;          ///< The source's own: JSON (PostgreSQL: system id, timeline, database, slot).
-  Position position;                    ///< Everything up to here is in the sink.
-  std::string phase;                    ///< "snapshot" or "streaming".
-  std::string sink_state;               ///< RecordSink::state() at `position`.
-  std::uint64_t options_hash = 0;       ///< Of the options that change bytes on the wire.
+  std::string source_identity;  ///< The source's own: JSON (PostgreSQL: system id, timeline, database, slot).
+  Position position;            ///< Everything up to here is in the sink.
+  std::string phase;            ///< "snapshot" or "streaming".
+  std::string sink_state;       ///< RecordSink::state() at `position`.
+  std::uint64_t options_hash = 0;  ///< Of the options that change bytes on the wire.
   /// Relation versions in use, with the position where each began: JSON, the source's own (schema history).
   std::string relations;
 };
@@ -31,16 +31,18 @@ struct Checkpoint {
 /// What a store holds when it is opened.
 struct StoredCheckpoints {
   std::optional<Checkpoint> newest;
-  std::optional<Checkpoint> previous;   ///< The source has been told no more than this one.
+  std::optional<Checkpoint> previous;  ///< The source has been told no more than this one.
 };
 
-/// Keeps the two newest checkpoints. Owner: the order stage's thread. One write at a time; it goes on behind the call.
+/// Keeps the two newest checkpoints. Owner: the order stage's thread. One write at a time; it goes on behind
+/// the call.
 class CheckpointStore {
  public:
   virtual ~CheckpointStore() = default;
 
-  /// Takes the lock and reads. FailedPrecondition (CHECKPOINT_LOCKED) when another instance holds it, DataLoss
-  /// (CHECKPOINT_CORRUPT) when neither copy can be read but one exists. May block: nothing streams yet.
+  /// Takes the lock and reads. FailedPrecondition (CHECKPOINT_LOCKED) when another instance holds it,
+  /// DataLoss (CHECKPOINT_CORRUPT) when neither copy can be read but one exists. May block: nothing streams
+  /// yet.
   virtual absl::StatusOr<StoredCheckpoints> open() = 0;
 
   /// Starts a write. Call only when the one before has been reported by poll().

@@ -57,15 +57,4 @@ class RecordSink {
   virtual std::int64_t next_deadline_us() const noexcept = 0;
 };
 
-/// The edge for sinks that take rows (databases, lake tables): whole batches with their decoded relations,
-/// before encoding. Same contract as RecordSink.
-class RowSink {
- public:
-  virtual ~RowSink() = default;
-  virtual bool ready() const noexcept = 0;
-  virtual void submit(Batch* batch) = 0;
-  virtual Batch* poll(std::int64_t now_us) = 0;
-  virtual absl::Status status() const = 0;
-};
-
 }  // namespace millrace

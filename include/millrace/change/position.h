@@ -25,7 +25,7 @@ enum class PositionOrder : std::uint8_t { kBefore, kEqual, kAfter, kUnknown };
 /// `words` are the source's own; it folds them into a Position (see PositionFold).
 struct PositionMark {
   Arrival arrival = 0;               ///< The last change before the mark.
-  std::array<std::uint64_t, 6> words{};
+  std::array<std::uint64_t, 8> words{};
 };
 
 }  // namespace millrace

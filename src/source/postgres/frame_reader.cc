@@ -15,7 +15,7 @@ Reason judge(Phase phase, char type) noexcept {
   std::string_view legal;
   switch (phase) {
     case Phase::kCommand:
-      legal = "WEZNSA";
+      legal = "WHEZNSA";
       break;
     case Phase::kCopyBoth:
       legal = "dcCENSA";
@@ -27,7 +27,7 @@ Reason judge(Phase phase, char type) noexcept {
       break;
   }
   if (type != '\0' && contains(legal, type)) return Reason::kOk;
-  return type != '\0' && contains("dWcCEZNSA", type) ? Reason::kOutOfOrder : Reason::kUnknownMessage;
+  return type != '\0' && contains("dWHcCEZNSA", type) ? Reason::kOutOfOrder : Reason::kUnknownMessage;
 }
 
 }  // namespace
@@ -52,6 +52,7 @@ FrameResult FrameReader::at_header_end(std::size_t available) noexcept {
 void FrameReader::move_on(char type) noexcept {
   switch (type) {
     case 'W':
+    case 'H':
       phase_ = Phase::kCopyBoth;
       break;
     case 'c':

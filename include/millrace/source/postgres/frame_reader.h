@@ -16,8 +16,9 @@ namespace millrace::postgres {
 
 /// What the server may send next. FrameReader follows it by itself.
 enum class Phase : std::uint8_t {
-  kCommand,   ///< A command was sent: W (CopyBothResponse), or E and Z. N, S and A may come at any time.
-  kCopyBoth,  ///< Between W and the server's last CopyData: d, c, C, E, N, S, A.
+  kCommand,   ///< A command was sent: W (CopyBothResponse) or H (CopyOutResponse), or E and Z. N, S and A may
+              ///< come at any time.
+  kCopyBoth,  ///< Between W or H and the server's last CopyData: d, c, C, E, N, S, A.
   kEnding,    ///< After c, C or E: C, E, Z, N, S, A. Z leads back to kCommand.
   kFailed,    ///< After an error: nothing.
 };

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sink/file/line_format.h"
+
+#include "base/concat.h"
+#include "base/json_text.h"
+
+namespace millrace {
+
+namespace {
+std::string_view text(const std::byte* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+}  // namespace
+
+LineFormat::LineFormat(const std::vector<Header>& context_headers, std::uint32_t partitions)
+    : partitions_(partitions) {
+  for (const auto& [name, value] : context_headers) {
+    if (!context_.empty()) context_ += ',';
+    append(context_, json_quoted(name), ":", json_quoted(value));
+    run_id_bytes_ = value.size();
+  }
+}
+
+void LineFormat::append_line(std::string& out, const Record& record) const {
+  out += "{\"topic\":\"";
+  out += record.topic->name;  // letters, digits, '.', '_' and '-' only
+  append(out, "\",\"partition\":", record.partition_hash % partitions_, ",\"key\":");
+  out += record.key == nullptr ? std::string_view("null") : text(record.key, record.key_size);
+  out += ",\"value\":";
+  out += record.value == nullptr ? std::string_view("null") : text(record.value, record.value_size);
+  const bool context = record.context_headers && !context_.empty();
+  if (record.own_header != nullptr || context) {
+    out += ",\"headers\":{";
+    if (record.own_header != nullptr) {
+      out += record.own_header_is_new_key ? "\"__debezium.newkey\":\"" : "\"__debezium.oldkey\":\"";
+      append_json_text(out, text(record.own_header, record.own_header_size));
+      out += context ? "\"," : "\"";
+    }
+    if (context) out += context_;
+    out += '}';
+  }
+  out += "}\n";
+}
+
+bool LineFormat::same(std::string_view line, const Record& record, std::string& scratch) const {
+  scratch.clear();
+  append_line(scratch, record);
+  const std::string_view again = scratch;
+  // From the end: the run's id, then whatever stands between it and the volatile span.
+  constexpr std::string_view kTail = "\"}}\n";
+  std::size_t behind = 0;
+  if (record.context_headers && !context_.empty()) {
+    behind = kTail.size() + run_id_bytes_;
+    if (line.size() < behind || line.substr(line.size() - kTail.size()) != kTail) return false;
+  }
+  if (record.value == nullptr || record.volatile_size == 0) {
+    return line.size() == again.size() &&
+           line.substr(0, line.size() - behind) == again.substr(0, again.size() - behind);
+  }
+  // Where the value stands in the new line: it is in front of the headers, which hold no value.
+  const std::size_t value_at = again.find(",\"value\":") + 9;
+  const std::size_t volatile_begin = value_at + record.volatile_at;
+  const std::size_t volatile_end = volatile_begin + record.volatile_size;
+  if (line.size() < volatile_begin || line.substr(0, volatile_begin) != again.substr(0, volatile_begin))
+    return false;
+  const std::size_t rest = again.size() - volatile_end;
+  if (line.size() < volatile_begin + rest) return false;
+  return line.substr(line.size() - rest, rest - behind) == again.substr(volatile_end, rest - behind);
+}
+
+}  // namespace millrace

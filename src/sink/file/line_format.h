@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A record as a line of JSON: what the file and stdout sinks write.
+//
+//   {"topic":"p.public.t","partition":0,"key":{...},"value":{...},"headers":{"name":"text",...}}
+//
+// Keys and values are the messages' own JSON, or null. The run id is the last header, so that everything that
+// differs when the line is written again lies at known places: the value's volatile span, and the id at a
+// fixed distance from the end.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "change/record.h"
+
+namespace millrace {
+
+class LineFormat {
+ public:
+  using Header = std::pair<std::string, std::string>;
+
+  /// @param context_headers  printed with every record that carries them; the last one is the run's id. May
+  /// be empty.
+  LineFormat(const std::vector<Header>& context_headers, std::uint32_t partitions);
+
+  /// Appends the record's line, line feed included.
+  void append_line(std::string& out, const Record& record) const;
+
+  /// True when `line` (with its line feed) is what append_line() would write for `record`, but for what
+  /// differs when a record is made again.
+  bool same(std::string_view line, const Record& record, std::string& scratch) const;
+
+ private:
+  std::string context_;  ///< "name":"text",... with the run id, without braces
+  std::size_t run_id_bytes_ = 0;
+  std::uint32_t partitions_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,726 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/postgres/stream/postgres_source.h"
+
+#include <absl/strings/str_replace.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/concat.h"
+#include "base/log.h"
+#include "base/reason_code.h"
+
+namespace millrace::postgres {
+
+namespace {
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kFirstRetryUs = 100'000;
+constexpr std::int64_t kIdleMarkUs = 100'000;  // keepalives may come with every write of another database
+constexpr std::int64_t kFinishPatienceUs = 1'000'000;
+
+template <class... Variants>
+struct Overloaded : Variants... {
+  using Variants::operator()...;
+};
+template <class... Variants>
+Overloaded(Variants...) -> Overloaded<Variants...>;
+
+/// "name" as an SQL identifier inside an SQL string literal.
+std::string identifier_in_literal(std::string_view name) {
+  const std::string identifier = concat("\"", absl::StrReplaceAll(std::string(name), {{"\"", "\"\""}}), "\"");
+  return absl::StrReplaceAll(identifier, {{"'", "''"}});
+}
+
+int protocol_of(std::int32_t version_num) {
+  if (version_num >= 160000) return 4;
+  if (version_num >= 150000) return 3;
+  return version_num >= 140000 ? 2 : 1;
+}
+
+}  // namespace
+
+PostgresSource::PostgresSource(PostgresSourceOptions options, PostgresEdge& edge, RelationFactory& relations,
+                               ScratchStore& scratch, HeldBudget& held, BatchOutlet& outlet, SlabPool& slabs,
+                               Classify classify, const Clock& clock)
+    : options_(std::move(options)),
+      edge_(edge),
+      relations_(relations),
+      slabs_(slabs),
+      held_(held),
+      classify_(std::move(classify)),
+      clock_(clock),
+      builder_(outlet, slabs),
+      changes_(builder_, slabs, relations, held, scratch, options_.slot_name),
+      buffer_(slabs, options_.row_bytes_max + 1024),
+      gather_(options_.gather) {}
+
+PostgresSource::~PostgresSource() { close_stream(); }
+
+// --- life
+// ----------------------------------------------------------------------------------------------------------
+
+void PostgresSource::start(const std::optional<SourceResume>& resume, const Position& told) {
+  resume_ = resume;
+  if (const auto parsed = parse_position(told); parsed.ok()) told_ = parsed->tell;
+  gather();
+}
+
+void PostgresSource::gather() {
+  state_ = State::kGathering;
+  watching_ = false;
+  edge_.request(GatherFacts{});
+}
+
+void PostgresSource::close_stream() {
+  if (stream_ != nullptr) stream_->close();
+  stream_.reset();
+  command_.clear();
+  pending_.reset();
+  awaiting_table_ = false;
+  replaying_ = false;
+  idle_owed_.reset();
+  idle_checkpoint_ = false;
+  server_ended_ = false;
+}
+
+void PostgresSource::fail(absl::Status status) {
+  if (!status_.ok() || state_ == State::kFinished) return;
+  status_ = std::move(status);
+  edge_.reset();
+  close_stream();
+  snapshot_.reset();
+  end();
+}
+
+void PostgresSource::end() {
+  // What has been pushed drains and is checkpointed; nothing follows.
+  state_ = State::kEnding;
+}
+
+void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_us) {
+  edge_.reset();
+  const bool rows_out = snapshot_ != nullptr && snapshot_->progress().rows > 0;
+  close_stream();
+  snapshot_.reset();
+  if (stop_requested_) return end();
+  // Rows of a broken snapshot are in the sink: only a restart of the pipeline can take them back.
+  if (!retryable || rows_out) return fail(std::move(status));
+  trouble_ = std::move(status);
+  ++attempts_;
+  gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
+  if (options_.retries_max >= 0 && attempts_ > options_.retries_max) {
+    return fail(with_reason(absl::UnavailableError(concat("gave up after ", options_.retries_max,
+                                                          " attempts: ", trouble_.message())),
+                            ReasonCode::kRetriesExhausted));
+  }
+  const std::int64_t wait_us =
+      std::min(options_.retry_wait_us, kFirstRetryUs << std::min<std::int64_t>(attempts_ - 1, 20));
+  log_warn("postgres", "connection lost, trying again",
+           {{"pipeline", options_.pipeline},
+            {"error", std::string(trouble_.message())},
+            {"attempt", attempts_},
+            {"wait_ms", wait_us / 1000}});
+  retry_at_us_ = now_us + wait_us;
+  state_ = State::kBackoff;
+}
+
+void PostgresSource::durable(const Position& told) {
+  const auto parsed = parse_position(told);
+  if (!parsed.ok() || parsed->tell <= told_) return;
+  told_ = parsed->tell;
+  status_due_ = true;
+}
+
+void PostgresSource::request_stop(std::int64_t now_us) {
+  if (stop_requested_) return;
+  stop_requested_ = true;
+  stop_deadline_us_ = now_us + options_.stop_patience_us;
+  switch (state_) {
+    case State::kStreaming:
+      break;  // at the end of the open transaction, see step_stream()
+    case State::kEnding:
+    case State::kDraining:
+    case State::kDroppingSlot:
+    case State::kFinished:
+      break;
+    default:
+      edge_.reset();
+      close_stream();
+      snapshot_.reset();
+      end();
+  }
+}
+
+void PostgresSource::finish(const Position& told) {
+  durable(told);
+  finish_requested_ = true;
+  stop_deadline_us_ = 0;  // set when the last message is queued
+  status_due_ = true;
+}
+
+SourcePhase PostgresSource::phase() const {
+  switch (state_) {
+    case State::kIdle:
+    case State::kGathering:
+    case State::kCreatingSlot:
+    case State::kOpeningSnapshot:
+    case State::kOpeningStream:
+    case State::kStarting:
+      return met_ ? SourcePhase::kReconnecting : SourcePhase::kStarting;
+    case State::kSnapshot:
+    case State::kClosingSnapshot:
+      return SourcePhase::kSnapshot;
+    case State::kStreaming:
+      return SourcePhase::kStreaming;
+    case State::kBackoff:
+      return SourcePhase::kReconnecting;
+    case State::kEnding:
+    case State::kDraining:
+    case State::kDroppingSlot:
+      return SourcePhase::kDraining;
+    case State::kFinished:
+      return status_.ok() ? SourcePhase::kStopped : SourcePhase::kFailed;
+  }
+  return SourcePhase::kStarting;
+}
+
+bool PostgresSource::step(std::int64_t now_us) {
+  bool worked = false;
+  while (std::optional<EdgeEvent> event = edge_.poll()) {
+    on_event(std::move(*event), now_us);
+    worked = true;
+  }
+  switch (state_) {
+    case State::kBackoff:
+      if (now_us >= retry_at_us_) {
+        gather();
+        worked = true;
+      }
+      break;
+    case State::kSnapshot:
+      worked |= step_snapshot(now_us);
+      break;
+    case State::kStarting:
+    case State::kStreaming:
+      worked |= step_stream(now_us);
+      break;
+    case State::kEnding:
+      if (builder_.open()) {
+        builder_.end_of_input();
+        state_ = State::kDraining;
+        worked = true;
+      }
+      break;
+    default:
+      break;
+  }
+  if (stream_ != nullptr && state_ != State::kStarting) worked |= send_status(now_us);
+  if (finish_requested_ && state_ == State::kDraining) {
+    worked = true;
+    if (stream_ != nullptr && stream_->send_error() == 0) {
+      if (stop_deadline_us_ == 0 && !status_due_) {
+        // A polite end: the server releases the slot at once instead of finding a dead connection.
+        if (stream_->send(kCopyDone)) stop_deadline_us_ = now_us + kFinishPatienceUs;
+      }
+      if (stop_deadline_us_ == 0 || (stream_->sending() && now_us < stop_deadline_us_)) return worked;
+    }
+    close_stream();
+    if (options_.drop_slot_on_stop && status_.ok()) {
+      edge_.request(DropSlot{});
+      state_ = State::kDroppingSlot;
+    } else {
+      edge_.reset();
+      state_ = State::kFinished;
+    }
+  }
+  if (state_ == State::kStreaming && !watching_ && now_us >= next_watch_us_ && !awaiting_table_) {
+    edge_.request(WatchServer{});
+    watching_ = true;
+  }
+  if (worked) update_gauges(now_us);
+  return worked;
+}
+
+std::int64_t PostgresSource::next_deadline_us() const {
+  std::int64_t deadline = kNever;
+  if (state_ == State::kBackoff) deadline = retry_at_us_;
+  if (stream_ != nullptr) {
+    deadline = std::min(deadline, next_status_us_);
+    if (!stream_->armed() && state_ == State::kStreaming && next_read_us_ != 0)
+      deadline = std::min(deadline, next_read_us_);
+  }
+  if (state_ == State::kStreaming) {
+    if (!watching_) deadline = std::min(deadline, next_watch_us_);
+    if (idle_owed_) deadline = std::min(deadline, next_idle_us_);
+  }
+  if (stop_requested_ && stop_deadline_us_ != 0) deadline = std::min(deadline, stop_deadline_us_);
+  return deadline;
+}
+
+// --- what the edge answers
+// -----------------------------------------------------------------------------------------
+
+void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
+  std::visit(Overloaded{
+                 [&](ServerFacts& facts) { on_facts(facts, now_us); },
+                 [&](SlotCreated& created) {
+                   consistent_point_ = created.consistent_point;
+                   log_info("postgres", "slot created",
+                            {{"pipeline", options_.pipeline},
+                             {"slot", options_.slot_name},
+                             {"consistent_point", to_string(Lsn{consistent_point_})}});
+                   if (plan_.kind == StartPlan::Kind::kCreateAndStream) {
+                     plan_.position.lsn = plan_.position.tell = consistent_point_;
+                     initial_mark_owed_ = true;
+                     state_ = State::kOpeningStream;
+                     edge_.request(OpenStream{});
+                   } else {
+                     state_ = State::kOpeningSnapshot;
+                     edge_.request(OpenSnapshot{created.snapshot_name});
+                   }
+                 },
+                 [&](SnapshotOpened& opened) {
+                   log_info("postgres", "snapshot begins",
+                            {{"pipeline", options_.pipeline}, {"tables", opened.tables.size()}});
+                   snapshot_ = std::make_unique<SnapshotReader>(builder_, slabs_, relations_, classify_,
+                                                                options_.row_bytes_max + 1024,
+                                                                std::move(opened), consistent_point_);
+                   state_ = State::kSnapshot;
+                 },
+                 [&](SnapshotClosed&) {
+                   if (plan_.kind == StartPlan::Kind::kSnapshotOnly) return end();
+                   state_ = State::kOpeningStream;
+                   edge_.request(OpenStream{});
+                 },
+                 [&](StreamOpened& opened) { begin_stream(std::move(opened), now_us); },
+                 [&](TableDescribed& described) {
+                   changes_.described(std::move(described.description));
+                   awaiting_table_ = false;
+                 },
+                 [&](ServerWatched& watched) {
+                   watching_ = false;
+                   next_watch_us_ = now_us + options_.watch_interval_us;
+                   gauges_.server_end_of_wal.store(watched.end_of_wal, std::memory_order_relaxed);
+                   if (watched.slot) {
+                     gauges_.restart_lsn.store(watched.slot->restart_lsn, std::memory_order_relaxed);
+                     gauges_.confirmed_flush_lsn.store(watched.slot->confirmed_flush_lsn,
+                                                       std::memory_order_relaxed);
+                   }
+                 },
+                 [&](SlotDropped&) {
+                   edge_.reset();
+                   state_ = State::kFinished;
+                 },
+                 [&](EdgeFailed& failed) { on_failed(failed, now_us); },
+             },
+             event);
+}
+
+void PostgresSource::on_failed(const EdgeFailed& failed, std::int64_t now_us) {
+  if (state_ == State::kDroppingSlot) {
+    log_warn("postgres", "the slot could not be dropped",
+             {{"pipeline", options_.pipeline}, {"error", std::string(failed.status.message())}});
+    edge_.reset();
+    state_ = State::kFinished;
+    return;
+  }
+  if (watching_ && state_ == State::kStreaming && !awaiting_table_) {
+    // Watching is for people; the stream itself is well.
+    watching_ = false;
+    next_watch_us_ = now_us + options_.watch_interval_us;
+    return;
+  }
+  if (state_ == State::kEnding || state_ == State::kDraining || state_ == State::kFinished) return;
+  lost(failed.status, failed.retryable, now_us);
+}
+
+void PostgresSource::on_facts(const ServerFacts& facts, std::int64_t now_us) {
+  facts_ = facts;
+  gauges_.server_end_of_wal.store(facts.end_of_wal, std::memory_order_relaxed);
+  const SourceIdentity seen{facts.system_identifier, facts.timeline, facts.timeline_history, facts.database,
+                            options_.slot_name};
+  const auto adopt_identity = [&] {
+    identity_ = seen;
+    identity_text_ = to_json(identity_);
+  };
+  const std::int64_t third = facts.wal_sender_timeout_ms * 1000 / 3;
+  status_interval_us_ = facts.wal_sender_timeout_ms > 0 ? std::min(options_.status_interval_us, third)
+                                                        : options_.status_interval_us;
+  if (met_) {
+    if (absl::Status status = check_reconnect(facts, identity_, changes_.position()); !status.ok()) {
+      return fail(std::move(status));
+    }
+    adopt_identity();
+    plan_ = {StartPlan::Kind::kStream, changes_.position()};
+    state_ = State::kOpeningStream;
+    edge_.request(OpenStream{});
+    return;
+  }
+  absl::StatusOr<StartPlan> plan = plan_start(facts, options_.slot_name, options_.snapshot, resume_);
+  if (!plan.ok()) return fail(plan.status());
+  adopt_identity();
+  plan_ = *plan;
+  if (facts.slot && facts.slot->two_phase) {
+    log_info("postgres", "the slot has two_phase: prepared transactions are held until they commit",
+             {{"pipeline", options_.pipeline}, {"slot", options_.slot_name}});
+  }
+  initial_mark_owed_ = !resume_ || resume_->snapshot_unfinished;
+  switch (plan_.kind) {
+    case StartPlan::Kind::kStream:
+      state_ = State::kOpeningStream;
+      edge_.request(OpenStream{});
+      return;
+    case StartPlan::Kind::kCreateAndStream:
+      state_ = State::kCreatingSlot;
+      edge_.request(CreateSlot{.temporary = false, .export_snapshot = false});
+      return;
+    case StartPlan::Kind::kCreateAndSnapshot:
+      state_ = State::kCreatingSlot;
+      edge_.request(CreateSlot{.temporary = false, .export_snapshot = true});
+      return;
+    case StartPlan::Kind::kSnapshotBesideSlot:
+    case StartPlan::Kind::kSnapshotOnly:
+      state_ = State::kCreatingSlot;
+      edge_.request(CreateSlot{.temporary = true, .export_snapshot = true});
+      return;
+    case StartPlan::Kind::kDone:
+      return end();
+  }
+  (void)now_us;
+}
+
+// --- snapshot
+// ------------------------------------------------------------------------------------------------------
+
+bool PostgresSource::step_snapshot(std::int64_t now_us) {
+  const bool worked = snapshot_->step();
+  if (!snapshot_->status().ok()) {
+    const absl::Status status = snapshot_->status();
+    lost(status, snapshot_->retryable(), now_us);
+    return true;
+  }
+  if (!snapshot_->done()) return worked;
+  if (!builder_.open()) return worked;
+  // Everything below the consistent point is in the snapshot, everything behind it in the stream.
+  plan_.position = LogPosition{consistent_point_, consistent_point_, {}};
+  builder_.mark(to_mark(plan_.position));
+  builder_.checkpoint_now();
+  builder_.cut();
+  initial_mark_owed_ = false;
+  log_info("postgres", "snapshot done",
+           {{"pipeline", options_.pipeline}, {"rows", snapshot_->progress().rows}});
+  update_gauges(now_us);
+  snapshot_.reset();
+  state_ = State::kClosingSnapshot;
+  edge_.request(CloseSnapshot{});
+  return true;
+}
+
+// --- stream
+// --------------------------------------------------------------------------------------------------------
+
+std::string PostgresSource::start_command() const {
+  const std::int32_t version = facts_.version_num;
+  // 0/0: from the slot's own confirmed position. A position of ours would be believed even where the slot is
+  // another one.
+  std::string command = concat(
+      "START_REPLICATION SLOT \"", options_.slot_name, "\" LOGICAL 0/0 (proto_version '",
+      protocol_of(version), "', publication_names '", identifier_in_literal(options_.publication_name), "'");
+  if (version >= 140000) {
+    if (options_.binary) append(command, ", binary 'true'");
+    if (options_.messages) append(command, ", messages 'true'");
+    if (options_.streaming == PostgresSourceOptions::Streaming::kParallel && version >= 160000) {
+      append(command, ", streaming 'parallel'");
+    } else if (options_.streaming != PostgresSourceOptions::Streaming::kOff) {
+      append(command, ", streaming 'on'");
+    }
+  }
+  append(command, ")");
+  return command;
+}
+
+void PostgresSource::begin_stream(StreamOpened opened, std::int64_t now_us) {
+  stream_ = std::move(opened.stream);
+  buffer_.reset(Phase::kCommand);
+  std::uint64_t confirmed = facts_.slot ? facts_.slot->confirmed_flush_lsn : consistent_point_;
+  const bool abort_with_lsn =
+      options_.streaming == PostgresSourceOptions::Streaming::kParallel && facts_.version_num >= 160000;
+  changes_.begin_session(plan_.position, confirmed, abort_with_lsn);
+  told_ = std::max(told_, confirmed);
+  absl::StatusOr<std::string> query = encode_query(start_command());
+  if (!query.ok()) return fail(with_reason(query.status(), ReasonCode::kConfigInvalid));
+  command_ = *std::move(query);
+  met_ = true;
+  state_ = State::kStarting;
+  next_read_us_ = 0;
+  next_status_us_ = now_us + status_interval_us_;
+  next_idle_us_ = now_us;
+}
+
+bool PostgresSource::step_stream(std::int64_t now_us) {
+  bool worked = false;
+  if (!command_.empty()) {
+    if (!stream_->send(std::as_bytes(std::span(command_)))) return false;
+    command_.clear();
+    worked = true;
+  }
+  worked |= work_off(now_us);
+  if (state_ != State::kStreaming && state_ != State::kStarting) return true;
+  worked |= receive(now_us);
+  if (state_ != State::kStreaming && state_ != State::kStarting) return true;
+  if (stop_requested_ && (changes_.between_transactions() || now_us >= stop_deadline_us_)) {
+    // Half a transaction that was pushed is recognised in the sink at the next start.
+    builder_.cut();
+    end();
+    worked = true;
+  }
+  return worked;
+}
+
+bool PostgresSource::work_off(std::int64_t now_us) {
+  bool worked = false;
+  BackendMessage message;
+  for (;;) {
+    if (awaiting_table_) break;
+    if (replaying_) {
+      const ChangeStream::Result result = changes_.replay();
+      if (result == ChangeStream::Result::kFailed) return fail(changes_.status()), true;
+      if (result == ChangeStream::Result::kBlocked) break;
+      replaying_ = false;
+      worked = true;
+    }
+    if (pending_) {
+      if (!handle_change(now_us)) break;
+      worked = true;
+      continue;
+    }
+    if (initial_mark_owed_ && state_ == State::kStreaming) {
+      if (!changes_.idle_at(changes_.position().lsn, true)) break;
+      initial_mark_owed_ = false;
+    }
+    if (idle_owed_ && (now_us >= next_idle_us_ || idle_checkpoint_)) {
+      if (!changes_.idle_at(*idle_owed_, idle_checkpoint_)) break;
+      if (!changes_.status().ok()) return fail(changes_.status()), true;
+      idle_owed_.reset();
+      idle_checkpoint_ = false;
+      next_idle_us_ = now_us + kIdleMarkUs;
+      worked = true;
+    }
+    if (stop_requested_ && changes_.between_transactions()) break;
+    const FrameResult result = buffer_.next(message);
+    if (result == FrameResult::kMessage) {
+      worked = true;
+      if (!handle_frame(message, now_us)) break;
+      continue;
+    }
+    if (result == FrameResult::kError) {
+      const DecodeError error = buffer_.reader().error();
+      const bool too_large = error.reason == Reason::kBadLength && buffer_.reader().message_bytes() > 5;
+      fail(with_reason(absl::DataLossError(
+                           concat("postgres slot \"", options_.slot_name, "\": bad frame behind ",
+                                  to_string(Lsn{changes_.received_lsn()}), ", byte ",
+                                  buffer_.reader().stream_offset() + error.byte_offset,
+                                  " of the connection: ", to_string(error.reason),
+                                  too_large ? concat(" (a message of ", buffer_.reader().message_bytes(),
+                                                     " bytes, row_bytes_max is ", options_.row_bytes_max, ")")
+                                            : std::string())),
+                       too_large ? ReasonCode::kRowTooLarge : ReasonCode::kSourceProtocol));
+      return true;
+    }
+    break;
+  }
+  // What has been read goes on at once; it is never held back to fill a batch.
+  builder_.cut();
+  return worked;
+}
+
+/// False: stop working off, for this turn or for good.
+bool PostgresSource::handle_frame(const BackendMessage& message, std::int64_t now_us) {
+  if (message.type == 'd') [[likely]] {
+    WalMessage wal;
+    if (const DecodeError error = decode_wal_message(Cursor(message.body), wal)) {
+      fail(with_reason(
+          absl::DataLossError(concat("postgres slot \"", options_.slot_name, "\": bad CopyData behind ",
+                                     to_string(Lsn{changes_.received_lsn()}), ", byte ", error.byte_offset,
+                                     ": ", to_string(error.reason))),
+          ReasonCode::kSourceProtocol));
+      return false;
+    }
+    if (wal.kind == WalMessageKind::kKeepalive) return handle_keepalive(wal, now_us);
+    pending_ = wal;
+    return handle_change(now_us);
+  }
+  switch (message.type) {
+    case 'W':
+      state_ = State::kStreaming;
+      attempts_ = 0;
+      trouble_ = absl::OkStatus();
+      next_watch_us_ = now_us;
+      log_info("postgres", "streaming",
+               {{"pipeline", options_.pipeline},
+                {"slot", options_.slot_name},
+                {"from", to_string(Lsn{plan_.position.lsn})},
+                {"server", facts_.version_text}});
+      return true;
+    case 'E':
+    case 'N':
+      handle_report(message, now_us);
+      return state_ == State::kStreaming || state_ == State::kStarting;
+    case 'c':
+    case 'C':
+      server_ended_ = true;
+      return true;
+    default:
+      return true;  // S, A, Z
+  }
+}
+
+bool PostgresSource::handle_change(std::int64_t now_us) {
+  const ChangeStream::Result result = changes_.handle(*pending_, buffer_.slab());
+  switch (result) {
+    case ChangeStream::Result::kOk:
+      break;
+    case ChangeStream::Result::kBlocked:
+      return false;
+    case ChangeStream::Result::kNeedsTable:
+      edge_.request(DescribeTable{changes_.needed_table()});
+      awaiting_table_ = true;
+      return false;
+    case ChangeStream::Result::kReplaying:
+      replaying_ = true;
+      break;
+    case ChangeStream::Result::kFailed:
+      fail(changes_.status());
+      return false;
+  }
+  if (const std::int64_t commit_us = changes_.open_commit_time_us(); commit_us != 0) {
+    lag_us_ = to_unix_us(pending_->send_time) - commit_us;
+  }
+  pending_.reset();
+  (void)now_us;
+  return true;
+}
+
+bool PostgresSource::handle_keepalive(const WalMessage& message, std::int64_t now_us) {
+  const std::uint64_t end = value_of(message.wal_end);
+  if (changes_.between_transactions()) {
+    idle_owed_ = end;
+    // A server that shuts down waits until all it sent is confirmed.
+    if (message.reply_requested && end > told_) idle_checkpoint_ = true;
+    lag_us_ = 0;
+  }
+  if (message.reply_requested) {
+    reply_requested_ = true;
+    status_due_ = true;
+  }
+  gauges_.server_end_of_wal.store(std::max(end, gauges_.server_end_of_wal.load(std::memory_order_relaxed)),
+                                  std::memory_order_relaxed);
+  (void)now_us;
+  return true;
+}
+
+void PostgresSource::handle_report(const BackendMessage& message, std::int64_t now_us) {
+  ServerReport report;
+  if (decode_server_report(Cursor(message.body), report)) report.message = "(an unreadable report)";
+  if (message.type == 'N') {
+    // Since 18 a missing publication is only a warning, and its changes are silently left out.
+    if (report.sqlstate == "55000" &&
+        report.message.find("skipped loading publication") != std::string_view::npos) {
+      fail(with_reason(absl::FailedPreconditionError(
+                           concat("postgres slot \"", options_.slot_name, "\": ", report.message,
+                                  ": publication \"", options_.publication_name,
+                                  "\" did not exist at this place of the log; its changes would be "
+                                  "skipped. Create the publication before the slot")),
+                       ReasonCode::kPublicationSkipped));
+      return;
+    }
+    log_warn("postgres", "notice from the server",
+             {{"pipeline", options_.pipeline}, {"sqlstate", report.sqlstate}, {"message", report.message}});
+    return;
+  }
+  EdgeFailed failed = classify_(report);
+  lost(std::move(failed.status), failed.retryable, now_us);
+}
+
+bool PostgresSource::receive(std::int64_t now_us) {
+  if (stream_->send_error() != 0) {
+    lost(absl::UnavailableError(concat("postgres: cannot send to the server: errno ", stream_->send_error())),
+         true, now_us);
+    return true;
+  }
+  if (!stream_->armed()) {
+    // Nothing is read while something waits for room: that is the backpressure.
+    if (pending_ || replaying_ || awaiting_table_) return false;
+    if (now_us < next_read_us_) return false;
+    const std::span<std::byte> space = buffer_.space();
+    if (space.empty()) return false;
+    stream_->arm(space);
+    next_read_us_ = 0;
+  }
+  const ReadOutcome outcome = stream_->take();
+  switch (outcome.kind) {
+    case ReadOutcome::Kind::kPending:
+      return false;
+    case ReadOutcome::Kind::kBytes:
+      break;
+    case ReadOutcome::Kind::kClosed:
+      lost(absl::UnavailableError(server_ended_ ? "postgres: the server ended the stream"
+                                                : "postgres: the server closed the connection"),
+           true, now_us);
+      return true;
+    case ReadOutcome::Kind::kError:
+      lost(absl::UnavailableError(
+               concat("postgres: cannot read from the server: ",
+                      outcome.detail.empty() ? concat("errno ", outcome.error_number) : outcome.detail)),
+           true, now_us);
+      return true;
+  }
+  buffer_.received(outcome.bytes);
+  gauges_.bytes_received.store(gauges_.bytes_received.load(std::memory_order_relaxed) + outcome.bytes,
+                               std::memory_order_relaxed);
+  gauges_.last_receive_us.store(now_us, std::memory_order_relaxed);
+  (void)work_off(now_us);
+  if (stream_ == nullptr) return true;
+  const std::int64_t pause_us = gather_.pause_after({outcome.bytes, now_us, lag_us_, reply_requested_});
+  reply_requested_ = false;
+  next_read_us_ = pause_us == 0 ? 0 : now_us + pause_us;
+  return true;
+}
+
+bool PostgresSource::send_status(std::int64_t now_us) {
+  if (!status_due_ && now_us < next_status_us_) return false;
+  StandbyStatus status;
+  status.written = Lsn{std::max(changes_.received_lsn(), told_)};
+  status.flushed = Lsn{told_};
+  status.applied = Lsn{told_};
+  status.client_time = from_unix_us(clock_.realtime_us());
+  if (!stream_->send(encode_standby_status(status))) return false;
+  gauges_.told_lsn.store(told_, std::memory_order_relaxed);
+  status_due_ = false;
+  next_status_us_ = now_us + status_interval_us_;
+  return true;
+}
+
+void PostgresSource::update_gauges(std::int64_t now_us) {
+  const auto set = [](auto& gauge, auto value) { gauge.store(value, std::memory_order_relaxed); };
+  set(gauges_.phase, static_cast<std::uint8_t>(phase()));
+  set(gauges_.received_lsn, changes_.received_lsn());
+  set(gauges_.pushed_lsn, changes_.position().lsn);
+  set(gauges_.commit_time_us, changes_.position().last.commit_time_us);
+  set(gauges_.changes, changes_.counters().changes);
+  set(gauges_.transactions, changes_.counters().transactions);
+  set(gauges_.held_transactions, static_cast<std::uint64_t>(changes_.held_transactions()));
+  set(gauges_.held_bytes, static_cast<std::uint64_t>(held_.used_bytes()));
+  set(gauges_.spilled_bytes, held_.spilled_total());
+  if (snapshot_ != nullptr) {
+    const SnapshotProgress& progress = snapshot_->progress();
+    set(gauges_.snapshot_tables_total, static_cast<std::uint64_t>(progress.tables_total));
+    set(gauges_.snapshot_tables_done, static_cast<std::uint64_t>(progress.tables_done));
+    set(gauges_.snapshot_rows, progress.rows);
+    set(gauges_.snapshot_rows_estimated, progress.rows_estimated);
+  }
+  (void)now_us;
+}
+
+}  // namespace millrace::postgres
