@@ -91,11 +91,11 @@ json::array tables_json(std::span<const TableSnapshot> tables) {
 json::object memory_json(const PipelineSnapshot& pipeline) {
   json::object pools;
   for (const PoolSnapshot& pool : pipeline.pools) {
-    pools[pool.name] = {{"used_bytes", pool.used_bytes}, {"limit_bytes", pool.limit_bytes}};
+    pools[utf8(pool.name)] = {{"used_bytes", pool.used_bytes}, {"limit_bytes", pool.limit_bytes}};
   }
   json::object rings;
   for (const RingSnapshot& ring : pipeline.rings) {
-    rings[ring.name] = {{"used", ring.used}, {"capacity", ring.capacity}};
+    rings[utf8(ring.name)] = {{"used", ring.used}, {"capacity", ring.capacity}};
   }
   json::object credits{{"available", pipeline.credits_available}, {"limit", pipeline.credits_limit}};
   return {{"pools", std::move(pools)}, {"rings", std::move(rings)}, {"credits", std::move(credits)}};

@@ -69,6 +69,18 @@ TEST(StatusJson, WhatIsUnknownIsNull) {
   }
 }
 
+TEST(StatusJson, IsUtf8WhateverThingsAreCalled) {
+  PipelineHistory history;
+  PipelineSnapshot pipeline = everything("p\xff");
+  pipeline.pools = {{"\xff", 1, 2}};
+  pipeline.rings = {{"\xff", 1, 2}};
+  pipeline.slot.wal_status = pipeline.phase = pipeline.source = pipeline.sink = "\xff";
+  pipeline.last_error = pipeline.last_error_code = "\xff";
+  const json::value status = status_of({pipeline}, history);
+  const json::value& shown = status.at("pipelines").at(0);
+  EXPECT_TRUE(shown.at("memory").at("pools").as_object().contains("\xEF\xBF\xBD"));
+}
+
 TEST(StatusJson, NoPipelinesIsAnEmptyList) {
   PipelineHistory history;
   EXPECT_EQ(status_of({}, history).at("pipelines"), json::array{});
