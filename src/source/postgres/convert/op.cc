@@ -15,4 +15,27 @@ bool binary_supported(const Conversion& conversion) noexcept {
   }
 }
 
+bool writes_text(Op op) noexcept {
+  switch (op) {
+    case Op::kText:
+    case Op::kServerText:
+    case Op::kChar:
+    case Op::kJsonb:
+    case Op::kUuid:
+    case Op::kInet:
+    case Op::kMacaddr:
+    case Op::kInt4Range:
+    case Op::kInt8Range:
+    case Op::kNumRange:
+    case Op::kTsRange:
+    case Op::kTstzRange:
+    case Op::kDateRange:
+    case Op::kTsvector:
+    case Op::kLtree:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace millrace::postgres

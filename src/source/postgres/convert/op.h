@@ -66,6 +66,9 @@ inline constexpr const char* kSessionOptions[][2] = {
 /// it holds for every column.
 bool binary_supported(const Conversion& conversion) noexcept;
 
+/// Ops whose value is a string of characters: the wire's own, in text form.
+bool writes_text(Op op) noexcept;
+
 constexpr Op op_of(const Conversion& conversion) noexcept { return static_cast<Op>(conversion.op); }
 inline Conversion make_conversion(Op op, std::int32_t argument = 0) {
   return {static_cast<std::uint16_t>(op), argument, 0, nullptr};

@@ -11,30 +11,6 @@ namespace millrace::postgres {
 
 namespace {
 
-/// Ops that write the wire's characters as a string.
-bool is_string(Op op) noexcept {
-  switch (op) {
-    case Op::kText:
-    case Op::kServerText:
-    case Op::kChar:
-    case Op::kJsonb:
-    case Op::kUuid:
-    case Op::kInet:
-    case Op::kMacaddr:
-    case Op::kInt4Range:
-    case Op::kInt8Range:
-    case Op::kNumRange:
-    case Op::kTsRange:
-    case Op::kTstzRange:
-    case Op::kDateRange:
-    case Op::kTsvector:
-    case Op::kLtree:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// Base64 of the two's complement of so many decimal digits, quotes included: 4.16 bits a digit, 3 bytes to 4
 /// characters.
 std::size_t decimal_bytes(std::size_t digits) noexcept { return digits * 9 / 16 + 12; }
@@ -85,7 +61,7 @@ std::size_t text_array_bytes(FieldView field, const Conversion& element) noexcep
   const Op op = op_of(element);
   if (op == Op::kDecimal) return elements_max * decimal_bytes(scale_digits(element)) + field.size + 16;
   if (op == Op::kVariableDecimal) return elements_max * fixed_bytes(element) + field.size + 16;
-  if (is_string(op)) return format::escaped_bytes(field.text()) + 2 * std::size_t{field.size} + 16;
+  if (writes_text(op)) return format::escaped_bytes(field.text()) + 2 * std::size_t{field.size} + 16;
   if (op == Op::kHstoreJson)
     return 2 * format::escaped_bytes(field.text()) + 2 * std::size_t{field.size} + 16;
   return 3 * std::size_t{field.size} + 16;  // 't,' becomes 'false,'; nothing else grows more
@@ -158,7 +134,7 @@ std::size_t worst_case_bytes(FieldView field, const Conversion& conversion) noex
       return binary ? binary_array_bytes(field, *conversion.element)
                     : text_array_bytes(field, *conversion.element);
     default:
-      if (is_string(op) && (!binary || op == Op::kText || op == Op::kJsonb || op == Op::kLtree)) {
+      if (writes_text(op) && (!binary || op == Op::kText || op == Op::kJsonb || op == Op::kLtree)) {
         return format::escaped_bytes(field.text()) + 2;
       }
       return kGrowth * size + fixed_bytes(conversion);

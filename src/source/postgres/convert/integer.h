@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Integers in text: checked, so that their digits can be copied.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "source/postgres/convert/digits.h"
+
+namespace millrace::postgres {
+
+/// The ends of a type, and what a number with one digit less never exceeds.
+struct IntegerRange {
+  std::size_t safe_digits;
+  std::int64_t least;
+  std::int64_t most;
+};
+inline constexpr IntegerRange kInt16Range{4, -32'768, 32'767};
+inline constexpr IntegerRange kInt32Range{9, -2'147'483'648, 2'147'483'647};
+inline constexpr IntegerRange kInt64Range{18, INT64_MIN, INT64_MAX};
+inline constexpr IntegerRange kOidRange{9, 0, 4'294'967'295};
+
+/// For what is_integer() does not decide at a glance.
+bool is_integer_slowly(std::string_view text, const IntegerRange& range) noexcept;
+
+/// Whether the text is an integer as the server writes it, and as JSON has it, within the type. Reads up to 8
+/// bytes behind.
+[[gnu::always_inline]] inline bool is_integer(std::string_view text, const IntegerRange& range) noexcept {
+  const bool negative = text.size() > 1 && text[0] == '-';
+  const std::size_t digits = text.size() - negative;
+  const char* const at = text.data() + negative;
+  if (digits - 1 >= 16 || digits > range.safe_digits || *at == '0' || (negative && range.least == 0)) {
+    return is_integer_slowly(text, range);
+  }
+  if (digits <= 8) return all_digits(load_digits(at, digits));
+  return all_digits(load_digits8(at)) && all_digits(load_digits8(at + digits - 8));  // the two overlap
+}
+
+}  // namespace millrace::postgres
