@@ -20,7 +20,7 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-Outcome read_all(std::span<const std::byte> stream, std::span<const std::uint8_t> slices, Phase phase,
+Outcome read_all(std::span<const std::byte> stream, std::span<const std::uint8_t> slices, FramePhase phase,
                  std::uint32_t body_bytes_max) {
   Outcome outcome;
   FrameReader reader(body_bytes_max, phase);
@@ -57,7 +57,7 @@ Outcome read_all(std::span<const std::byte> stream, std::span<const std::uint8_t
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::span<const std::uint8_t> input(data, size);
-  const auto phase = static_cast<Phase>(fuzz::take_byte(input) % 3);
+  const auto phase = static_cast<FramePhase>(fuzz::take_byte(input) % 3);
   const std::uint32_t body_bytes_max = fuzz::take_byte(input);
   const auto slices = fuzz::take_counted(input);
   const auto stream = std::as_bytes(input);

@@ -11,19 +11,19 @@ bool contains(std::string_view types, char type) noexcept {
 }
 
 // N, S and A are asynchronous: the server may put them anywhere, a row stream included.
-Reason judge(Phase phase, char type) noexcept {
+Reason judge(FramePhase phase, char type) noexcept {
   std::string_view legal;
   switch (phase) {
-    case Phase::kCommand:
+    case FramePhase::kCommand:
       legal = "WHEZNSA";
       break;
-    case Phase::kCopyBoth:
+    case FramePhase::kCopyBoth:
       legal = "dcCENSA";
       break;
-    case Phase::kEnding:
+    case FramePhase::kEnding:
       legal = "CEZNSA";
       break;
-    case Phase::kFailed:
+    case FramePhase::kFailed:
       break;
   }
   if (type != '\0' && contains(legal, type)) return Reason::kOk;
@@ -39,7 +39,7 @@ bool FrameReader::accept(char type, std::uint32_t body_bytes) noexcept {
   } else if (body_bytes > body_bytes_max_) {
     error_ = {Reason::kBadLength, 1};
   }
-  if (error_) phase_ = Phase::kFailed;
+  if (error_) phase_ = FramePhase::kFailed;
   return !error_;
 }
 
@@ -53,15 +53,14 @@ void FrameReader::move_on(char type) noexcept {
   switch (type) {
     case 'W':
     case 'H':
-      phase_ = Phase::kCopyBoth;
+      phase_ = FramePhase::kCopyBoth;
       break;
-    case 'c':
     case 'C':
     case 'E':
-      phase_ = Phase::kEnding;
+      phase_ = FramePhase::kEnding;
       break;
     case 'Z':
-      phase_ = Phase::kCommand;
+      phase_ = FramePhase::kCommand;
       break;
     default:
       break;

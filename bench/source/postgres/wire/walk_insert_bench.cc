@@ -87,7 +87,7 @@ struct Walked {
 
 // Puts the reader where a stream begins: behind CopyBothResponse.
 FrameReader streaming_reader(std::span<const std::byte> stream) {
-  FrameReader reader(1u << 20, Phase::kCopyBoth);
+  FrameReader reader(1u << 20, FramePhase::kCopyBoth);
   reader.feed(stream);
   return reader;
 }

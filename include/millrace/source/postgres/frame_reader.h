@@ -15,12 +15,13 @@
 namespace millrace::postgres {
 
 /// What the server may send next. FrameReader follows it by itself.
-enum class Phase : std::uint8_t {
+enum class FramePhase : std::uint8_t {
   kCommand,   ///< A command was sent: W (CopyBothResponse) or H (CopyOutResponse), or E and Z. N, S and A may
               ///< come at any time.
-  kCopyBoth,  ///< Between W or H and the server's last CopyData: d, c, C, E, N, S, A.
-  kEnding,    ///< After c, C or E: C, E, Z, N, S, A. Z leads back to kCommand.
-  kFailed,    ///< After an error: nothing.
+  kCopyBoth,  ///< From W or H to C or E: d, c, C, E, N, S, A. The server's own c is not the last word: a
+              ///< keepalive that was asked for before may follow it.
+  kEnding,  ///< After C or E: C, E, Z, N, S, A. Z leads back to kCommand.
+  kFailed,  ///< After an error: nothing.
 };
 
 /// A whole message. The body borrows the fed bytes.
@@ -49,7 +50,7 @@ class FrameReader {
   /// @param body_bytes_max  longest body to accept: the longest row plus what surrounds it. A longer one is
   /// an error as
   ///                        soon as its header is in, before anyone finds room for it.
-  explicit FrameReader(std::uint32_t body_bytes_max, Phase phase = Phase::kCommand) noexcept
+  explicit FrameReader(std::uint32_t body_bytes_max, FramePhase phase = FramePhase::kCommand) noexcept
       : body_bytes_max_(body_bytes_max), phase_(phase) {}
 
   /// Gives the reader bytes: first those of unread(), at the same or another address, then new ones. They
@@ -69,7 +70,7 @@ class FrameReader {
     std::memcpy(&length, at_ + 1, sizeof length);
     // A length below 4 wraps to a huge body, so one compare refuses both.
     const std::uint32_t body_bytes = __builtin_bswap32(length) - 4;
-    if (type != 'd' || phase_ != Phase::kCopyBoth || body_bytes > body_bytes_max_) [[unlikely]] {
+    if (type != 'd' || phase_ != FramePhase::kCopyBoth || body_bytes > body_bytes_max_) [[unlikely]] {
       if (!accept(type, body_bytes)) return FrameResult::kError;
     }
     if (body_bytes > available - kHeaderBytes) [[unlikely]]
@@ -95,7 +96,7 @@ class FrameReader {
   /// Bytes handed out since the reader was made: where in the connection the next message begins.
   std::uint64_t stream_offset() const noexcept { return consumed_; }
 
-  Phase phase() const noexcept { return phase_; }
+  FramePhase phase() const noexcept { return phase_; }
 
   /// kUnknownMessage or kOutOfOrder at byte 0 of the message, kBadLength at byte 1. The message begins at
   /// stream_offset().
@@ -110,7 +111,7 @@ class FrameReader {
   const std::byte* end_ = nullptr;
   std::uint64_t consumed_ = 0;
   std::uint32_t body_bytes_max_;
-  Phase phase_;
+  FramePhase phase_;
   DecodeError error_;
 };
 

@@ -442,7 +442,7 @@ std::string PostgresSource::start_command() const {
 
 void PostgresSource::begin_stream(StreamOpened opened, std::int64_t now_us) {
   stream_ = std::move(opened.stream);
-  buffer_.reset(Phase::kCommand);
+  buffer_.reset(FramePhase::kCommand);
   std::uint64_t confirmed = facts_.slot ? facts_.slot->confirmed_flush_lsn : consistent_point_;
   const bool abort_with_lsn =
       options_.streaming == PostgresSourceOptions::Streaming::kParallel && facts_.version_num >= 160000;

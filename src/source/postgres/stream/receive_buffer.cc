@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kSpaceMin = 4096;
 }  // namespace
 
-void ReceiveBuffer::reset(Phase phase) {
+void ReceiveBuffer::reset(FramePhase phase) {
   if (slab_ != nullptr) slabs_.release(slab_);
   slab_ = nullptr;
   head_.clear();

@@ -18,10 +18,10 @@ class ReceiveBuffer {
       : slabs_(slabs), body_bytes_max_(body_bytes_max), reader_(body_bytes_max) {}
   ReceiveBuffer(const ReceiveBuffer&) = delete;
   ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
-  ~ReceiveBuffer() { reset(Phase::kCommand); }
+  ~ReceiveBuffer() { reset(FramePhase::kCommand); }
 
   /// Forgets everything: another connection.
-  void reset(Phase phase);
+  void reset(FramePhase phase);
 
   /// Where the next receive goes. Empty: no slab is free, stop reading. Call when next() has said kNeedMore.
   std::span<std::byte> space();

@@ -21,7 +21,7 @@ std::string body_text(const BackendMessage& message) {
 
 TEST(PostgresFrameReader, HandsOutMessagesInPlace) {
   const ExactBytes bytes("64 00000007 'abc'  64 00000004  63 00000004");
-  FrameReader reader(kBodyMax, Phase::kCopyBoth);
+  FrameReader reader(kBodyMax, FramePhase::kCopyBoth);
   reader.feed(bytes.span());
   BackendMessage message;
   ASSERT_EQ(reader.next(message), FrameResult::kMessage);
@@ -42,7 +42,7 @@ TEST(PostgresFrameReader, WantsExactlyTheMissingBytes) {
   const ExactBytes whole("64 0000000e '0123456789'");
   for (std::size_t n = 0; n < whole.size(); ++n) {
     const ExactBytes head = whole.cut_at(n);
-    FrameReader reader(kBodyMax, Phase::kCopyBoth);
+    FrameReader reader(kBodyMax, FramePhase::kCopyBoth);
     reader.feed(head.span());
     BackendMessage message;
     ASSERT_EQ(reader.next(message), FrameResult::kNeedMore) << n;
@@ -59,7 +59,7 @@ TEST(PostgresFrameReader, WantsExactlyTheMissingBytes) {
 TEST(PostgresFrameReader, GoesOnInAnotherBuffer) {
   const ExactBytes first("64 00000006 'ab' 64 0000");
   const ExactBytes second("64 0000 0007 'cde'");
-  FrameReader reader(kBodyMax, Phase::kCopyBoth);
+  FrameReader reader(kBodyMax, FramePhase::kCopyBoth);
   BackendMessage message;
   reader.feed(first.span());
   ASSERT_EQ(reader.next(message), FrameResult::kMessage);
@@ -74,7 +74,7 @@ TEST(PostgresFrameReader, GoesOnInAnotherBuffer) {
 struct Length {
   const char* name;
   const char* hex;
-  Phase phase;
+  FramePhase phase;
   FrameResult result;
 };
 class PostgresFrameLength : public testing::TestWithParam<Length> {};
@@ -92,21 +92,21 @@ TEST_P(PostgresFrameLength, IsJudgedByTheHeaderAlone) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, PostgresFrameLength,
-    testing::Values(Length{"zero", "64 00000000", Phase::kCopyBoth, FrameResult::kError},
-                    Length{"three", "64 00000003", Phase::kCopyBoth, FrameResult::kError},
-                    Length{"four", "64 00000004", Phase::kCopyBoth, FrameResult::kMessage},
-                    Length{"at_the_limit", "64 00000068", Phase::kCopyBoth, FrameResult::kNeedMore},
-                    Length{"over_the_limit", "64 00000069", Phase::kCopyBoth, FrameResult::kError},
-                    Length{"negative", "64 ffffffff", Phase::kCopyBoth, FrameResult::kError},
-                    Length{"least_negative", "64 80000000", Phase::kCopyBoth, FrameResult::kError},
-                    Length{"notice_three", "4e 00000003", Phase::kCommand, FrameResult::kError},
-                    Length{"notice_over_the_limit", "4e 00000069", Phase::kCommand, FrameResult::kError}),
+    testing::Values(Length{"zero", "64 00000000", FramePhase::kCopyBoth, FrameResult::kError},
+                    Length{"three", "64 00000003", FramePhase::kCopyBoth, FrameResult::kError},
+                    Length{"four", "64 00000004", FramePhase::kCopyBoth, FrameResult::kMessage},
+                    Length{"at_the_limit", "64 00000068", FramePhase::kCopyBoth, FrameResult::kNeedMore},
+                    Length{"over_the_limit", "64 00000069", FramePhase::kCopyBoth, FrameResult::kError},
+                    Length{"negative", "64 ffffffff", FramePhase::kCopyBoth, FrameResult::kError},
+                    Length{"least_negative", "64 80000000", FramePhase::kCopyBoth, FrameResult::kError},
+                    Length{"notice_three", "4e 00000003", FramePhase::kCommand, FrameResult::kError},
+                    Length{"notice_over_the_limit", "4e 00000069", FramePhase::kCommand, FrameResult::kError}),
     [](const auto& row) { return std::string(row.param.name); });
 
 // Every byte as a type, in every phase.
 struct Types {
   const char* name;
-  Phase phase;
+  FramePhase phase;
   std::string legal;
 };
 class PostgresFrameType : public testing::TestWithParam<Types> {};
@@ -136,24 +136,24 @@ TEST_P(PostgresFrameType, IsLegalOnlyInItsPhase) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, PostgresFrameType,
-                         testing::Values(Types{"command", Phase::kCommand, "WHEZNSA"},
-                                         Types{"copy_both", Phase::kCopyBoth, "dcCENSA"},
-                                         Types{"ending", Phase::kEnding, "CEZNSA"}),
+                         testing::Values(Types{"command", FramePhase::kCommand, "WHEZNSA"},
+                                         Types{"copy_both", FramePhase::kCopyBoth, "dcCENSA"},
+                                         Types{"ending", FramePhase::kEnding, "CEZNSA"}),
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST(PostgresFrameReader, FollowsAConnectionThroughItsPhases) {
   const ExactBytes bytes(
       "57 00000007 00 0000  53 00000004  64 00000004  4e 00000004  64 00000004"  // W S d N d
-      "63 00000004  43 00000004  43 00000004  5a 00000005 49"                    // c C C Z
+      "63 00000004  64 00000004  43 00000004  43 00000004  5a 00000005 49"       // c d C C Z
       "57 00000007 00 0000  43 00000004");  // W, and a server that shuts down: C
   FrameReader reader(kBodyMax);
   reader.feed(bytes.span());
   std::string types;
   BackendMessage message;
   while (reader.next(message) == FrameResult::kMessage) types += message.type;
-  EXPECT_EQ(types, "WSdNdcCCZWC");
+  EXPECT_EQ(types, "WSdNdcdCCZWC");
   EXPECT_FALSE(reader.error());
-  EXPECT_EQ(reader.phase(), Phase::kEnding);
+  EXPECT_EQ(reader.phase(), FramePhase::kEnding);
 }
 
 TEST(PostgresFrameReader, FollowsACopyOut) {
@@ -165,12 +165,12 @@ TEST(PostgresFrameReader, FollowsACopyOut) {
   BackendMessage message;
   while (reader.next(message) == FrameResult::kMessage) types += message.type;
   EXPECT_EQ(types, "HddcCZ");
-  EXPECT_EQ(reader.phase(), Phase::kCommand);
+  EXPECT_EQ(reader.phase(), FramePhase::kCommand);
 }
 
 TEST(PostgresFrameReader, RefusesRowsBehindAnError) {
   const ExactBytes bytes("64 00000004  45 00000004  64 00000004");
-  FrameReader reader(kBodyMax, Phase::kCopyBoth);
+  FrameReader reader(kBodyMax, FramePhase::kCopyBoth);
   reader.feed(bytes.span());
   BackendMessage message;
   ASSERT_EQ(reader.next(message), FrameResult::kMessage);
@@ -183,7 +183,7 @@ TEST(PostgresFrameReader, RefusesRowsBehindAnError) {
 TEST(PostgresFrameReader, StaysFailedWhateverComesNext) {
   const ExactBytes bad("64 00000003");
   const ExactBytes good("64 00000004");
-  FrameReader reader(kBodyMax, Phase::kCopyBoth);
+  FrameReader reader(kBodyMax, FramePhase::kCopyBoth);
   BackendMessage message;
   reader.feed(bad.span());
   ASSERT_EQ(reader.next(message), FrameResult::kError);
@@ -194,7 +194,7 @@ TEST(PostgresFrameReader, StaysFailedWhateverComesNext) {
 
 TEST(PostgresFrameReader, TakesTheLargestMessageThereIs) {
   const ExactBytes header("64 ffffffff");
-  FrameReader reader(0xFFFFFFFB, Phase::kCopyBoth);
+  FrameReader reader(0xFFFFFFFB, FramePhase::kCopyBoth);
   reader.feed(header.span());
   BackendMessage message;
   EXPECT_EQ(reader.next(message), FrameResult::kNeedMore);
