@@ -15,6 +15,9 @@
 #include <vector>
 
 #include "control/control_pages.h"
+#include "control/metrics_text.h"
+#include "control/snapshot_metrics.h"
+#include "control/status_json.h"
 
 namespace {
 
@@ -76,10 +79,15 @@ void names_of(std::string_view text) {
   pipeline.at(Stage::kServerHead) = {9, std::string(text), 0};
   millrace::metrics::Registry registry;
   registry.counter(millrace::metrics::Family::kEvents, {text, text, text}).add(1);
-  ControlPages pages(
-      {std::string(text), "", {}}, registry, [&] { return std::vector{pipeline}; },
-      [] { return Now{1'000, 2'000}; });
-  for (const char* page : {"/metrics", "/status", "/healthz", "/readyz"}) check_page(pages.answer({page}));
+  const Now now{1'000, 2'000};
+  PipelineHistory history;
+  history.observe(now, {&pipeline, 1});
+  const auto health = HealthPolicy().judge(now, {&pipeline, 1});
+  publish(registry, pipeline, history, true, now);
+  check_page({200, kMetricsContentType, metrics_text(registry.read())});
+  check_page({200, "application/json", status_json(text, 1, {&pipeline, 1}, health, history, now)});
+  check_page({200, "application/json", health_json(health)});
+  check_page({200, "application/json", ready_json(health)});
 }
 
 }  // namespace

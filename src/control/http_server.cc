@@ -141,7 +141,7 @@ HttpServer::~HttpServer() = default;
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options, HttpHandler handler,
                                                               std::function<void()> tick) {
   auto impl = std::make_unique<Impl>(std::move(options), std::move(handler), std::move(tick));
-  if (const absl::Status listening = impl->listen(); !listening.ok()) return listening;
+  if (absl::Status listening = impl->listen(); !listening.ok()) return listening;
   impl->run();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

@@ -7,6 +7,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace millrace::control {
@@ -18,8 +19,8 @@ namespace {
 constexpr std::size_t kDrainBytesMax = 256 * 1024;
 constexpr std::chrono::seconds kDrainTimeout{1};
 
-HttpResponse plain(unsigned status, std::string text) {
-  return {status, "text/plain; charset=utf-8", text + "\n"};
+HttpResponse plain(unsigned status, std::string_view text) {
+  return {status, "text/plain; charset=utf-8", std::string(text) + "\n"};
 }
 
 HttpResponse refusal(const boost::beast::error_code& error) {
