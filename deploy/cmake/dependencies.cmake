@@ -8,10 +8,10 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(OpenSSL REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(absl CONFIG REQUIRED)
-# Debian's Abseil package file names shared objects; the archives lie beside them.
+# Debian's package files of Abseil and yaml-cpp name shared objects; the archives lie beside them.
 get_property(_targets DIRECTORY PROPERTY IMPORTED_TARGETS)
 foreach(_target IN LISTS _targets)
-  if(_target MATCHES "^absl::")
+  if(_target MATCHES "^absl::|^yaml-cpp$")
     get_target_property(_location ${_target} IMPORTED_LOCATION_NONE)
     if(_location)
       string(REGEX REPLACE "\\.so.*$" ".a" _location "${_location}")

@@ -3,13 +3,13 @@
 //
 // The initial values of the members are the defaults; options.cc reads them from here.
 #pragma once
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "base/log.h"
 #include "config/pattern_list.h"
 #include "config/secret.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace millrace {
 

@@ -37,21 +37,21 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    charge(mark, 0);
+    charge(line_of(mark), 0);
     add(Node{.kind = Node::Kind::kNull, .line = line_of(mark)}, anchor);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(mark, tag);
-    charge(mark, value.size());
+    charge(line_of(mark), value.size());
     add(Node{.kind = Node::Kind::kScalar, .line = line_of(mark), .text = value}, anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) refuse(line_of(mark), "an alias inside the value it stands for");
-    charge_tree(mark, found->second);
+    charge_tree(line_of(mark), found->second);
     Node copy = found->second;
     if (copy.kind == Node::Kind::kScalar) copy.line = line_of(mark);
     add(std::move(copy), YAML::NullAnchor);
@@ -83,26 +83,25 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  void charge(const YAML::Mark& mark, std::size_t text_bytes) {
+  void charge(int line, std::size_t text_bytes) {
     nodes_ += 1;
     text_bytes_ += text_bytes;
-    if (nodes_ > kNodesMax)
-      refuse(line_of(mark), concat("more than ", kNodesMax, " values, aliases expanded"));
-    if (text_bytes_ > kTextBytesMax) refuse(line_of(mark), "too much text, aliases expanded");
+    if (nodes_ > kNodesMax) refuse(line, concat("more than ", kNodesMax, " values, aliases expanded"));
+    if (text_bytes_ > kTextBytesMax) refuse(line, "too much text, aliases expanded");
   }
 
-  void charge_tree(const YAML::Mark& mark, const Node& node) {
-    charge(mark, node.text.size());
-    for (const Node& item : node.items) charge_tree(mark, item);
+  void charge_tree(int line, const Node& node) {
+    charge(line, node.text.size());
+    for (const Node& item : node.items) charge_tree(line, item);
     for (const Node::Member& member : node.members) {
-      charge(mark, member.key.size());
-      charge_tree(mark, member.value);
+      charge(line, member.key.size());
+      charge_tree(line, member.value);
     }
   }
 
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     check_tag(mark, tag);
-    charge(mark, 0);
+    charge(line_of(mark), 0);
     if (open_.size() >= kDepthMax) refuse(line_of(mark), concat("nested more than ", kDepthMax, " deep"));
     open_.push_back(Open{.node = Node{.kind = kind, .line = line_of(mark)}, .anchor = anchor});
   }
@@ -129,7 +128,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void add(Node node, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor) {
-      charge_tree(YAML::Mark(), node);
+      charge_tree(node.line, node);
       anchors_[anchor] = node;
     }
     if (open_.empty()) {

@@ -2,7 +2,6 @@
 // The options, declared once. A name that Debezium has means the same here; defaults are config.h's initial
 // values.
 #include "config/option.h"
-
 #include "config/option_checks.h"
 #include "config/words.h"
 

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>

@@ -18,7 +18,8 @@ constexpr std::uint64_t kPipelineMemoryMin = 16ULL << 20;
 /// One spelling per file: two pipelines that name it differently are still caught.
 std::string resolved(const std::string& path) {
   std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::weakly_canonical(path, error);
+  const std::filesystem::path absolute =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
   return error ? path : absolute.lexically_normal().string();
 }
 

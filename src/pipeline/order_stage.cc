@@ -81,6 +81,7 @@ void OrderStage::pass(Piece& piece) {
   }
   if (piece.arrival_end > watermark_) watermark_ = piece.arrival_end;
   counters_.changes += piece.changes;
+  counters_.delivered_records += piece.records.size();
   checkpoint_now_ |= piece.checkpoint_now;
   end_of_input_ |= piece.end_of_input;
 }

@@ -24,9 +24,10 @@ namespace millrace {
 
 /// What the order stage counts, for metrics and tests. Written by its thread only.
 struct OrderStageCounters {
-  std::uint64_t records = 0;  ///< Handed to the sink.
+  std::uint64_t records = 0;   ///< Handed to the sink.
   std::uint64_t changes = 0;  ///< Whose records are durable.
   std::uint64_t bytes = 0;
+  std::uint64_t delivered_records = 0;
   std::uint64_t checkpoints = 0;  ///< Durable.
 };
 
@@ -62,6 +63,8 @@ class OrderStage {
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
   Arrival watermark() const noexcept { return watermark_; }
   Position position() const { return fold_->position(); }
+  /// Of the newest durable checkpoint.
+  const Position& durable() const noexcept { return durable_; }
   const Position& told() const noexcept { return told_; }
   std::int64_t last_checkpoint_us() const noexcept { return last_checkpoint_us_; }
 

@@ -81,6 +81,7 @@ bool Worker::step() {
     if (piece == nullptr) return worked;
     worked = true;
     const std::int64_t now_us = clock_.realtime_us();
+    const std::size_t first = next_;
     EncodeResult result = encoder_->encode(*batch_, next_, *piece, now_us);
     if (result.kind == EncodeResult::Kind::kNeedsBytes) {
       // A row larger than a chunk passes alone, in a chunk of its own size.
@@ -89,6 +90,7 @@ bool Worker::step() {
       MILLRACE_CHECK(result.kind != EncodeResult::Kind::kNeedsBytes,
                      "a change needs no more than it asked for");
     }
+    tables_.count(*batch_, first, next_, *piece);
     if (result.kind == EncodeResult::Kind::kFailed) {
       status_ = std::move(result.status);
       // What was encoded before the failure still goes out; the batch stays here and is never finished.

@@ -11,6 +11,7 @@
 #include "change/batch.h"
 #include "change/record.h"
 #include "format/batch_encoder.h"
+#include "pipeline/table_counts.h"
 #include "runtime/clock.h"
 
 namespace millrace {
@@ -38,7 +39,7 @@ class Worker {
   /// Why this worker stopped; OK while it works. After a failure it takes nothing more.
   const absl::Status& status() const noexcept { return status_; }
 
-  std::size_t chunks_in_use() const noexcept { return made_ - free_.size(); }
+  const WorkerTableCounts& tables() const noexcept { return tables_; }
 
  private:
   Piece* take_piece();
@@ -61,6 +62,7 @@ class Worker {
   std::size_t next_ = 0;       ///< First change of it that is not encoded.
   std::size_t next_mark_ = 0;  ///< First mark of it that is not placed.
   absl::Status status_;
+  WorkerTableCounts tables_;
 };
 
 }  // namespace millrace

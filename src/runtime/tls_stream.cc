@@ -65,6 +65,7 @@ class TlsStream final : public ByteStream {
     armed_ = true;
     into_ = into;
     outcome_ = {};
+    if (closed_) outcome_.kind = ReadOutcome::Kind::kClosed;
     // OpenSSL may hold bytes for which the socket will never become readable: ask it before waiting.
     move_on();
   }

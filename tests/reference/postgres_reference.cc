@@ -317,7 +317,7 @@ Session decode_session(const std::string& bytes, bool abort_with_lsn, std::uint3
       session.frames.push_back(read_frame(type, bytes.substr(at + 5, length - 4), context));
       at += 1 + std::size_t{length};
       if (is_one_of(type, "WH")) expecting = Expecting::kRows;
-      if (is_one_of(type, "cCE")) expecting = Expecting::kEnd;
+      if (is_one_of(type, "CE")) expecting = Expecting::kEnd;
       if (type == 'Z') expecting = Expecting::kCopyBoth;
     }
     session.unread = bytes.size() - at;

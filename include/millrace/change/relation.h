@@ -20,18 +20,22 @@ struct Conversion {
   std::shared_ptr<const Conversion> element;       ///< Arrays: of the element.
 };
 
+/// How a value that the log does not carry (an unchanged TOAST value) shows in events. Contract 2.5.
+enum class Unavailable : std::uint8_t {
+  kMarker,      ///< The placeholder, in the form of the column's schema.
+  kMarkerPair,  ///< hstore: the placeholder as only key and its value.
+  kNull,        ///< This type has no marker.
+};
+
 struct Column {
   std::string name;
   Schema schema;             ///< What consumers see, `optional` included.
   Conversion conversion;
   bool nullable = true;
   bool captured = true;      ///< false: its type is not supported, the column is left out of events.
-  bool unavailable_as_null = false;  ///< An unchanged TOAST value has no marker for this type (contract 2.5).
+  Unavailable unavailable = Unavailable::kMarker;
   /// Default in the source's text notation; null fields print it (contract 1.11), and schemas carry it.
   std::optional<std::string> default_text;
-  /// What a NOT NULL column shows where the old tuple does not carry it, in the source's text notation; set for
-  /// every NOT NULL column without a default (contract 2.4).
-  std::string fallback_text;
 };
 
 /// Where records of a relation go. Lives as long as the pipeline, so records may point to it.

@@ -40,9 +40,8 @@ enum class FrameResult : std::uint8_t {
 ///
 ///   reader.feed(bytes);                                   // unread() of before, with more bytes behind
 ///   while (reader.next(message) == FrameResult::kMessage) ...
-///   // unread() is the head of the next message; it needs missing() more bytes. When message_bytes() do not
-///   fit
-///   // behind it where it stands, move unread() to the front of a larger buffer and feed from there.
+///   // unread() is the head of the next message and needs missing() more bytes. When the buffer has no room
+///   // for message_bytes() there, move unread() to the front of a larger one and feed from it.
 class FrameReader {
  public:
   static constexpr std::size_t kHeaderBytes = 5;

@@ -56,7 +56,7 @@ void ChangeStream::begin_session(const LogPosition& resume, std::uint64_t confir
   prepared_.clear();
   preparing_.reset();
   block_ = nullptr;
-  // The server announces every table again. What was known is kept only to recognise what has not changed.
+  // The server announces every table again.
   announced_.clear();
   last_oid_ = 0;
   last_relation_ = nullptr;
@@ -312,9 +312,7 @@ Result ChangeStream::relation(const MessageHead& head, const WalMessage& message
     }
     described = &*description_;
   }
-  const auto known = known_.find(oid);
-  absl::StatusOr<RelationPtr> made =
-      factory_.make(view, described, known == known_.end() ? nullptr : known->second);
+  absl::StatusOr<RelationPtr> made = factory_.make(view, described);
   description_.reset();
   if (!made.ok()) return fail(made.status());
   if (block_ != nullptr) {
@@ -323,7 +321,6 @@ Result ChangeStream::relation(const MessageHead& head, const WalMessage& message
     return Result::kOk;
   }
   announced_[oid] = *made;
-  known_[oid] = *made;
   last_oid_ = 0;
   last_relation_ = nullptr;
   return Result::kOk;
@@ -707,7 +704,6 @@ Result ChangeStream::replay() {
   // What the transaction announced is everybody's now: the server does not announce it again.
   for (const auto& [oid, relation] : replay.held->own_relations()) {
     announced_[oid] = relation;
-    known_[oid] = relation;
   }
   last_oid_ = 0;
   last_relation_ = nullptr;

@@ -31,9 +31,8 @@ class RelationFactory {
   /// False: the table is filtered out, and the catalog need not be asked.
   virtual bool captures(std::string_view schema, std::string_view table) const = 0;
   /// A version for what was announced. `described` is what the catalog says now (nullptr for tables that are
-  /// not captured). Returns `current` itself when nothing has changed. Errors stop the pipeline.
-  virtual absl::StatusOr<RelationPtr> make(const RelationView& announced, const TableDescription* described,
-                                           const RelationPtr& current) = 0;
+  /// not captured). Returns the version it made before when nothing has changed. Errors stop the pipeline.
+  virtual absl::StatusOr<RelationPtr> make(const RelationView& announced, const TableDescription* described) = 0;
 };
 
 /// Owner: the ingest's thread. No I/O but scratch files; no clock.
@@ -176,8 +175,7 @@ class ChangeStream {
   TransactionContext context_;
 
   // Relations of what is committed; streamed transactions keep their own until they commit.
-  absl::flat_hash_map<std::uint64_t, RelationPtr> announced_;  ///< In this session.
-  absl::flat_hash_map<std::uint64_t, RelationPtr> known_;      ///< Ever.
+  absl::flat_hash_map<std::uint64_t, RelationPtr> announced_;
   std::uint32_t last_oid_ = 0;
   RelationPtr last_relation_;
   std::uint32_t needed_table_ = 0;

@@ -90,7 +90,7 @@ bool SnapshotReader::next_table() {
   const SnapshotTable& table = opened_.tables[table_];
   std::vector<ColumnView> storage;
   const RelationView view = announce(table, storage);
-  absl::StatusOr<RelationPtr> made = factory_.make(view, &table.description, nullptr);
+  absl::StatusOr<RelationPtr> made = factory_.make(view, &table.description);
   if (!made.ok()) return fail(made.status(), false);
   relation_ = *std::move(made);
   columns_ = table.columns.size();

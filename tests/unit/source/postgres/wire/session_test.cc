@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -31,6 +31,8 @@ struct Recording {
   std::string name;
   std::filesystem::path file;
 };
+
+void PrintTo(const Recording& recording, std::ostream* out) { *out << recording.name; }
 
 // <scenario>.session: all the server sent from CopyBothResponse on. In "parallel" ones StreamAbort carries
 // its LSN.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "format/json/json_writer.h"
+#include "source/postgres/convert/convert.h"
+#include "support/values/values.h"
+
+namespace millrace::test {
+
+DecodeError write_value_avx2(const Conversion& conversion, FieldView field, char*& out) noexcept {
+  format::JsonWriter<format::Isa::kAvx2> writer(out);
+  const DecodeError error = postgres::write_value(conversion, field, writer);
+  out = writer.position();
+  return error;
+}
+
+}  // namespace millrace::test
