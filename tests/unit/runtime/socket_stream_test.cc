@@ -67,7 +67,7 @@ TEST_P(SocketStreamTest, LargeDataBothWaysAtOnce) {
     SocketPair unix_pair;
     const Fd& theirs = tcp ? tcp_pair.theirs : unix_pair.theirs;
     tcp ? start(tcp_pair) : start(unix_pair);
-    const std::string text = numbered_text(8 << 20);
+    const std::string text = numbered_text(2 << 20);
     std::thread writer([&] {
       for (std::size_t at = 0; at < text.size();) {
         const ssize_t n = ::write(theirs, text.data() + at, std::min<std::size_t>(text.size() - at, 100'000));
@@ -82,7 +82,7 @@ TEST_P(SocketStreamTest, LargeDataBothWaysAtOnce) {
     buffer.resize(256 * 1024);
     std::atomic<bool> echo_complete{false};
     std::thread reader([&] {
-      EXPECT_EQ(::recv(theirs, echoed.data(), echoed.size(), MSG_WAITALL), 8 << 20);
+      EXPECT_EQ(::recv(theirs, echoed.data(), echoed.size(), MSG_WAITALL), 2 << 20);
       echo_complete = true;
     });
     while (received.size() < text.size() || !echo_complete) {
@@ -155,7 +155,7 @@ TEST_P(SocketStreamTest, FullSendQueueSaysSoAndLosesNothing) {
 TEST_P(SocketStreamTest, OneLargeMessageGoesThroughAnEmptyQueue) {
   SocketPair pair;
   start(pair);
-  const std::string text = numbered_text(4 << 20);
+  const std::string text = numbered_text(1 << 20);
   ASSERT_TRUE(stream->send(bytes_of(text)));
   std::string received;
   std::string piece(1 << 20, 0);

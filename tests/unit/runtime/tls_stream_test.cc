@@ -117,7 +117,7 @@ TEST_P(TlsStreamTest, RecordsCutIntoSingleBytesOnTheWire) {
 
 TEST_P(TlsStreamTest, LargeDataInThenOut) {
   start();
-  const std::string text = numbered_text(8 << 20);
+  const std::string text = numbered_text(2 << 20);
   std::thread far_end([&] {
     for (std::size_t at = 0; at < text.size(); at += 50'000)
       server_writes(std::string_view(text).substr(at, 50'000));
@@ -137,7 +137,7 @@ TEST_P(TlsStreamTest, LargeDataInThenOut) {
 
 TEST_P(TlsStreamTest, BothDirectionsAtOnce) {
   start();
-  const std::string text = numbered_text(4 << 20);
+  const std::string text = numbered_text(1 << 20);
   // A full-duplex far end needs a thread that does both: it echoes.
   std::thread far_end([&] {
     std::string piece(30'000, 0);
