@@ -200,7 +200,7 @@ def stage_sim(log):
 def stage_asan(log):
     """unit tests, simulation and fuzz replay under the address and undefined-behaviour sanitizers"""
     configure(log, "asan")
-    labels = ("unit", "sim", "fuzz") if FULL else ("unit", "fuzz")
+    labels = ("unit", "fuzz")
     build(log, "asan", [program for label in labels for program in programs("asan", label)])
     count = Count()
     for label in labels:
@@ -310,8 +310,8 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "tidy", "asan", "tsan", "fuzz"]
-FULL_STAGES = STAGES + ["bench", "perf"]
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "quickstart", "e2e", "asan", "tsan", "fuzz"]
+FULL_STAGES = STAGES + ["tidy", "bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
 

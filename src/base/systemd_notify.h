@@ -7,8 +7,8 @@
 
 namespace millrace {
 
-/// Sends `state` ("READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1") to $NOTIFY_SOCKET; a leading '@' is an abstract
-/// socket. Does nothing without one. @return false when it could not be sent.
+/// Sends `state` ("READY=1", "STATUS=...", "WATCHDOG=1", "STOPPING=1") to $NOTIFY_SOCKET; a leading '@' is an
+/// abstract socket. Does nothing without one. @return false when it could not be sent.
 bool notify_systemd(std::string_view state) noexcept;
 
 /// How often WATCHDOG=1 is wanted: half of WATCHDOG_USEC; 0: not at all.

@@ -206,6 +206,11 @@ class CheckpointFile final : public CheckpointStore {
 
 }  // namespace
 
+std::unique_ptr<CheckpointStore> make_checkpoint_file(std::string path, std::string pipeline,
+                                                      std::function<void()> wake) {
+  return std::make_unique<CheckpointFile>(std::move(path), std::move(pipeline), std::move(wake));
+}
+
 absl::StatusOr<StoredCheckpoints> read_checkpoint_file(const std::string& path) {
   StoredCheckpoints stored;
   absl::Status first_error;

@@ -70,7 +70,8 @@ class Progress {
   std::map<std::string, std::pair<std::uint64_t, std::int64_t>> before_;
 };
 
-absl::StatusOr<std::unique_ptr<control::HttpServer>> serve(const ProcessConfig& config, metrics::Registry& registry,
+absl::StatusOr<std::unique_ptr<control::HttpServer>> serve(const ProcessConfig& config,
+                                                           metrics::Registry& registry,
                                                            control::SnapshotFunction snapshots) {
   if (config.http_listen == "off") return nullptr;
   const absl::StatusOr<control::Endpoint> endpoint = control::parse_endpoint(config.http_listen);
@@ -87,7 +88,8 @@ absl::StatusOr<std::unique_ptr<control::HttpServer>> serve(const ProcessConfig& 
 }  // namespace
 
 std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const RunOptions& options) {
-  // Signals come as events on this thread; a broken pipe is an error of the write that meets it. Threads inherit the mask.
+  // Signals come as events on this thread; a broken pipe is an error of the write that meets it. Threads
+  // inherit the mask.
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
@@ -109,7 +111,8 @@ std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const Ru
       serve(config, registry, [&] { return pipeline_snapshots(config, views()); });
   if (!server.ok()) {
     std::vector<PipelineOutcome> outcomes;
-    for (const PipelineConfig& pipeline : config.pipelines) outcomes.push_back({pipeline.name, server.status()});
+    for (const PipelineConfig& pipeline : config.pipelines)
+      outcomes.push_back({pipeline.name, server.status()});
     return outcomes;
   }
 
@@ -120,8 +123,8 @@ std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const Ru
   bool stopping = false;
   Progress progress;
   for (;;) {
-    const bool all_ended =
-        std::all_of(pipelines.begin(), pipelines.end(), [](const auto& pipeline) { return pipeline->ended(); });
+    const bool all_ended = std::all_of(pipelines.begin(), pipelines.end(),
+                                       [](const auto& pipeline) { return pipeline->ended(); });
     if (all_ended) break;
     pollfd wait{signal_fd, POLLIN, 0};
     if (::poll(&wait, 1, kTickMs) > 0) {
@@ -153,7 +156,8 @@ std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const Ru
   std::vector<PipelineOutcome> outcomes;
   for (const auto& pipeline : pipelines) {
     absl::Status status = pipeline->wait();
-    if (status.ok() && stopping) status = reason_error(ReasonCode::kSignal, "stopped by a signal, at an exact position");
+    if (status.ok() && stopping)
+      status = reason_error(ReasonCode::kSignal, "stopped by a signal, at an exact position");
     outcomes.push_back({pipeline->config().name, std::move(status)});
   }
   return outcomes;
@@ -162,8 +166,8 @@ std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const Ru
 std::vector<Finding> check_pipeline(const PipelineConfig& pipeline) {
   std::vector<Finding> findings;
   for (postgres::CheckFinding& found : postgres::run_check(pipeline)) {
-    findings.push_back({static_cast<Finding::Severity>(found.severity), found.reason, std::move(found.subject),
-                        std::move(found.problem), std::move(found.fix)});
+    findings.push_back({static_cast<Finding::Severity>(found.severity), found.reason,
+                        std::move(found.subject), std::move(found.problem), std::move(found.fix)});
   }
   return findings;
 }
@@ -199,6 +203,8 @@ absl::Status set_position(const PipelineConfig& pipeline, std::string_view posit
   return overwrite_checkpoint_file(pipeline.checkpoint.file, checkpoint);
 }
 
-absl::Status reset_position(const PipelineConfig& pipeline) { return remove_checkpoint_file(pipeline.checkpoint.file); }
+absl::Status reset_position(const PipelineConfig& pipeline) {
+  return remove_checkpoint_file(pipeline.checkpoint.file);
+}
 
 }  // namespace millrace::cli

@@ -23,9 +23,12 @@ std::string_view phase_name(SourcePhase phase) {
 
 std::string_view sink_name(SinkKind sink) {
   switch (sink) {
-    case SinkKind::kStdout: return "stdout";
-    case SinkKind::kFile: return "file";
-    case SinkKind::kNull: return "null";
+    case SinkKind::kStdout:
+      return "stdout";
+    case SinkKind::kFile:
+      return "file";
+    case SinkKind::kNull:
+      return "null";
   }
   return "";
 }
@@ -72,11 +75,13 @@ control::PipelineSnapshot snapshot(const PipelineConfig& config, const PipelineV
     copy.tables = view.snapshot_tables;
     copy.tables_remaining = view.snapshot_tables - view.snapshot_tables_done;
     copy.rows = view.snapshot_rows;
-    if (view.snapshot_rows_estimated >= 0) copy.rows_estimated = static_cast<std::uint64_t>(view.snapshot_rows_estimated);
+    if (view.snapshot_rows_estimated >= 0)
+      copy.rows_estimated = static_cast<std::uint64_t>(view.snapshot_rows_estimated);
     out.table_copy = copy;
   }
   for (const TableCount& table : view.tables) {
-    out.tables.push_back({table.name, table.reads, table.creates, table.updates, table.deletes, table.truncates, table.bytes});
+    out.tables.push_back(
+        {table.name, table.reads, table.creates, table.updates, table.deletes, table.truncates, table.bytes});
   }
   return out;
 }

@@ -70,7 +70,8 @@ struct TableCopySnapshot {
   std::uint64_t tables = 0;
   std::uint64_t tables_remaining = 0;
   std::uint64_t rows = 0;
-  std::optional<std::uint64_t> rows_estimated = {};  ///< By the server's statistics; for the time that is left.
+  std::optional<std::uint64_t> rows_estimated =
+      {};  ///< By the server's statistics; for the time that is left.
   std::uint64_t duration_ms = 0;
 };
 

@@ -8,7 +8,9 @@
 namespace millrace {
 namespace {
 
-bool is_legal(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-'; }
+bool is_legal(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+}
 
 /// Bytes of the UTF-8 character at the front of `text`; 1 where none begins.
 std::size_t utf8_length(std::string_view text) {
@@ -29,7 +31,8 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 bool is_blank(std::string_view part) {
-  return std::all_of(part.begin(), part.end(), [](char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); });
+  return std::all_of(part.begin(), part.end(),
+                     [](char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); });
 }
 
 }  // namespace

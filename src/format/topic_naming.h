@@ -10,9 +10,9 @@ namespace millrace {
 
 inline constexpr std::size_t kTopicNameMax = 249;  // Kafka's limit
 
-/// Kafka's legal characters are A-Z a-z 0-9 . _ -; every other one becomes an underscore, counted as Java counts: a
-/// character beyond the BMP is two. Longer names are cut, "." and ".." become underscores. Bytes that are not UTF-8
-/// become an underscore each.
+/// Kafka's legal characters are A-Z a-z 0-9 . _ -; every other one becomes an underscore, counted as Java
+/// counts: a character beyond the BMP is two. Longer names are cut, "." and ".." become underscores. Bytes
+/// that are not UTF-8 become an underscore each.
 std::string sanitized_topic_name(std::string_view name);
 
 /// The names of one pipeline. Different tables may collide; who registers topics says so.

@@ -24,7 +24,7 @@ namespace millrace {
 
 /// What the order stage counts, for metrics and tests. Written by its thread only.
 struct OrderStageCounters {
-  std::uint64_t records = 0;   ///< Handed to the sink.
+  std::uint64_t records = 0;  ///< Handed to the sink.
   std::uint64_t changes = 0;  ///< Whose records are durable.
   std::uint64_t bytes = 0;
   std::uint64_t delivered_records = 0;

@@ -29,9 +29,12 @@ constexpr std::int64_t kRestartWaitUs = 1'000'000;
 
 Reactor::Kind reactor_kind(IoBackend io) {
   switch (io) {
-    case IoBackend::kIoUring: return Reactor::Kind::kIoUring;
-    case IoBackend::kPlain: return Reactor::Kind::kPlain;
-    case IoBackend::kAuto: break;
+    case IoBackend::kIoUring:
+      return Reactor::Kind::kIoUring;
+    case IoBackend::kPlain:
+      return Reactor::Kind::kPlain;
+    case IoBackend::kAuto:
+      break;
   }
   return Reactor::Kind::kAuto;
 }
@@ -127,7 +130,8 @@ class Pipeline::Run {
 
     Reactor* order_reactor = order->reactor.get();
     sink_ = make_record_sink(config_, *order_reactor);
-    store_ = make_checkpoint_file(config_.checkpoint.file, config_.name, [order_reactor] { order_reactor->wake(); });
+    store_ = make_checkpoint_file(config_.checkpoint.file, config_.name,
+                                  [order_reactor] { order_reactor->wake(); });
     PipelineCore::Options options;
     options.order.pipeline = config_.name;
     options.order.options_hash = config::start_options_hash(config_);
@@ -153,8 +157,9 @@ class Pipeline::Run {
     const int core = core_of(config_, index);
     if (core >= 0) {
       if (absl::Status status = pin_thread({&core, 1}); !status.ok()) {
-        log_warn("pipeline", "a thread could not be pinned",
-                 {{"pipeline", config_.name}, {"thread", self.name}, {"error", std::string(status.message())}});
+        log_warn(
+            "pipeline", "a thread could not be pinned",
+            {{"pipeline", config_.name}, {"thread", self.name}, {"error", std::string(status.message())}});
       }
     }
     bool stopping = false;
@@ -172,9 +177,10 @@ class Pipeline::Run {
         receive_used_.store(core_->slabs().used_bytes(), std::memory_order_relaxed);
         if (core_->finished()) return;
         if (now_us > patience_us) {
-          return fail(with_reason(absl::DeadlineExceededError("what was in flight could not be delivered within 10 s of the "
-                                                              "stop; the next start continues at the last checkpoint"),
-                                  ReasonCode::kShutdownTimeout));
+          return fail(with_reason(
+              absl::DeadlineExceededError("what was in flight could not be delivered within 10 s of the "
+                                          "stop; the next start continues at the last checkpoint"),
+              ReasonCode::kShutdownTimeout));
         }
       }
       for (const std::size_t worker : self.workers) {
@@ -255,8 +261,8 @@ class Pipeline::Run {
   std::mutex failure_mutex_;
   absl::Status failure_;
   std::atomic<std::uint64_t> receive_used_{0};
-  std::int64_t last_view_us_ = 0;    // order stage's thread
-  mutable std::mutex view_mutex_;    // guards order_view_, and the pointers above while they are set
+  std::int64_t last_view_us_ = 0;  // order stage's thread
+  mutable std::mutex view_mutex_;  // guards order_view_, and the pointers above while they are set
   PipelineView order_view_;
 };
 
@@ -306,14 +312,17 @@ void Pipeline::supervise() {
       last_view_ = run_->view();
       last_view_.last_error = status;
       last_view_.last_error_us = status.ok() ? 0 : system_clock().realtime_us();
-      last_view_.phase = again ? SourcePhase::kReconnecting : status.ok() ? SourcePhase::kStopped : SourcePhase::kFailed;
+      last_view_.phase = again         ? SourcePhase::kReconnecting
+                         : status.ok() ? SourcePhase::kStopped
+                                       : SourcePhase::kFailed;
       status_ = status;
       if (again) ++restarts_;
       run = std::move(run_);
     }
     run.reset();  // closes connections, releases locks
     if (!again) break;
-    log_warn("pipeline", "starting again", {{"pipeline", config_.name}, {"error", std::string(status.message())}});
+    log_warn("pipeline", "starting again",
+             {{"pipeline", config_.name}, {"error", std::string(status.message())}});
     while (monotonic_us() < wait_until_us && !stop_requested_.load(std::memory_order_acquire)) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pipeline as it runs: the stages on threads, supervised. It fails alone: other pipelines of the process go on.
+// A pipeline as it runs: the stages on threads, supervised. It fails alone: other pipelines of the process go
+// on.
 #pragma once
 #include <absl/status/status.h>
 
@@ -22,8 +23,8 @@ namespace millrace {
 struct PipelineView {
   std::string name;
   SourcePhase phase = SourcePhase::kStarting;
-  absl::Status last_error;               ///< Being retried, or why the pipeline ended.
-  std::int64_t last_error_us = 0;        ///< Unix.
+  absl::Status last_error;         ///< Being retried, or why the pipeline ended.
+  std::int64_t last_error_us = 0;  ///< Unix.
 
   std::uint64_t server_end_of_wal = 0;
   std::uint64_t received_lsn = 0;
@@ -33,7 +34,7 @@ struct PipelineView {
   std::uint64_t told_lsn = 0;
   std::uint64_t restart_lsn = 0;
   std::uint64_t confirmed_flush_lsn = 0;
-  std::int64_t pushed_commit_us = 0;         ///< Commit times of the last transactions that passed, Unix.
+  std::int64_t pushed_commit_us = 0;  ///< Commit times of the last transactions that passed, Unix.
   std::int64_t acknowledged_commit_us = 0;
   std::int64_t checkpointed_commit_us = 0;
 
@@ -44,8 +45,8 @@ struct PipelineView {
   std::uint64_t reconnects = 0;
   std::uint64_t restarts = 0;
   std::uint64_t checkpoints = 0;
-  std::int64_t last_receive_us = 0;          ///< Unix; 0: none yet.
-  std::int64_t last_checkpoint_us = 0;       ///< Unix; 0: none yet.
+  std::int64_t last_receive_us = 0;     ///< Unix; 0: none yet.
+  std::int64_t last_checkpoint_us = 0;  ///< Unix; 0: none yet.
 
   std::uint64_t pieces_in_flight = 0;
   std::uint64_t records_in_flight = 0;
@@ -93,9 +94,9 @@ class Pipeline {
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> ended_{false};
 
-  mutable std::mutex mutex_;       // guards the rest
+  mutable std::mutex mutex_;  // guards the rest
   std::unique_ptr<Run> run_;
-  PipelineView last_view_;         ///< Of the run before, while none is on.
+  PipelineView last_view_;  ///< Of the run before, while none is on.
   absl::Status status_;
   std::uint64_t restarts_ = 0;
 };

@@ -46,9 +46,12 @@ debezium::EnvelopeOptions envelope_options(const PipelineConfig& config, Topics&
 
 postgres::SnapshotWish snapshot_wish(SnapshotMode mode) {
   switch (mode) {
-    case SnapshotMode::kInitialOnly: return postgres::SnapshotWish::kInitialOnly;
-    case SnapshotMode::kNoData: return postgres::SnapshotWish::kNoData;
-    case SnapshotMode::kInitial: break;
+    case SnapshotMode::kInitialOnly:
+      return postgres::SnapshotWish::kInitialOnly;
+    case SnapshotMode::kNoData:
+      return postgres::SnapshotWish::kNoData;
+    case SnapshotMode::kInitial:
+      break;
   }
   return postgres::SnapshotWish::kInitial;
 }
@@ -123,14 +126,15 @@ std::unique_ptr<BatchEncoder> PostgresAssembly::make_encoder() {
 void PostgresAssembly::connect(PipelineCore& core, Reactor& reactor) {
   Parts& parts = *parts_;
   parts.edge = std::make_unique<postgres::SessionThread>(
-      parts.config, [&reactor](postgres::TakenSocket socket) { return make_stream(reactor, std::move(socket)); },
+      parts.config,
+      [&reactor](postgres::TakenSocket socket) { return make_stream(reactor, std::move(socket)); },
       [&reactor] { reactor.wake(); });
   const auto classify = [slot = parts.config.slot.name](const postgres::ServerReport& report) {
     return postgres::report_failed(postgres::Phase::kStream, "stream of slot \"" + slot + "\"", report);
   };
-  parts.source = std::make_unique<postgres::PostgresSource>(source_options(parts.config), *parts.edge, parts.relations,
-                                                            *parts.scratch, parts.held, core.outlet(), core.slabs(),
-                                                            classify, system_clock());
+  parts.source = std::make_unique<postgres::PostgresSource>(
+      source_options(parts.config), *parts.edge, parts.relations, *parts.scratch, parts.held, core.outlet(),
+      core.slabs(), classify, system_clock());
 }
 
 Source& PostgresAssembly::source() { return *parts_->source; }

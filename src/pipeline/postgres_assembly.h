@@ -13,7 +13,8 @@
 
 namespace millrace {
 
-/// A PostgreSQL source with its edges, and the encoder for its rows. Made before the core, connected to it after.
+/// A PostgreSQL source with its edges, and the encoder for its rows. Made before the core, connected to it
+/// after.
 class PostgresAssembly {
  public:
   PostgresAssembly(const PipelineConfig& config, const MemoryPlan& memory);

@@ -8,13 +8,15 @@ namespace millrace {
 
 namespace {
 
-/// Everything a relation version depends on, as text to compare. Names end in a NUL, which none of them holds.
-std::string fingerprint(const postgres::RelationView& announced, const postgres::TableDescription* described) {
-  std::string text = concat(announced.schema, std::string_view("\0", 1), announced.name, std::string_view("\0", 1),
-                            static_cast<int>(announced.identity));
+/// Everything a relation version depends on, as text to compare. Names end in a NUL, which none of them
+/// holds.
+std::string fingerprint(const postgres::RelationView& announced,
+                        const postgres::TableDescription* described) {
+  std::string text = concat(announced.schema, std::string_view("\0", 1), announced.name,
+                            std::string_view("\0", 1), static_cast<int>(announced.identity));
   for (const postgres::ColumnView& column : announced.columns) {
-    append(text, " ", column.name, std::string_view("\0", 1), value_of(column.type_oid), ":", column.type_modifier,
-           column.in_key ? "k" : "-");
+    append(text, " ", column.name, std::string_view("\0", 1), value_of(column.type_oid), ":",
+           column.type_modifier, column.in_key ? "k" : "-");
   }
   if (described == nullptr) return text;
   append(text, described->found ? "found" : "gone", static_cast<int>(described->replica_identity));
@@ -26,7 +28,8 @@ std::string fingerprint(const postgres::RelationView& announced, const postgres:
   for (const std::string& name : described->primary_key) append(text, " pk ", name);
   for (const std::string& name : described->unique_key) append(text, " uk ", name);
   for (const auto& [oid, type] : described->types) {
-    append(text, " ", oid, ":", type.name, std::string_view("\0", 1), type.base, ":", type.base_modifier, ":", type.element);
+    append(text, " ", oid, ":", type.name, std::string_view("\0", 1), type.base, ":", type.base_modifier, ":",
+           type.element);
     for (const std::string& label : type.labels) append(text, std::string_view("\0", 1), label);
   }
   return text;

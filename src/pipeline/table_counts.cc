@@ -34,12 +34,23 @@ void WorkerTableCounts::count(const Batch& batch, std::size_t from, std::size_t 
       counters = &of(*batch.relations[last]);
     }
     switch (change.kind) {
-      case ChangeKind::kRead: add(counters->reads, 1); break;
-      case ChangeKind::kInsert: add(counters->creates, 1); break;
-      case ChangeKind::kUpdate: add(counters->updates, 1); break;
-      case ChangeKind::kDelete: add(counters->deletes, 1); break;
-      case ChangeKind::kTruncate: add(counters->truncates, 1); break;
-      case ChangeKind::kMessage: break;
+      case ChangeKind::kRead:
+        add(counters->reads, 1);
+        break;
+      case ChangeKind::kInsert:
+        add(counters->creates, 1);
+        break;
+      case ChangeKind::kUpdate:
+        add(counters->updates, 1);
+        break;
+      case ChangeKind::kDelete:
+        add(counters->deletes, 1);
+        break;
+      case ChangeKind::kTruncate:
+        add(counters->truncates, 1);
+        break;
+      case ChangeKind::kMessage:
+        break;
     }
   }
   for (const Record& record : piece.records) {

@@ -13,22 +13,22 @@ namespace millrace {
 /// Why bytes could not be decoded. One list for all sources: an operator meets the same words everywhere.
 enum class Reason : std::uint8_t {
   kOk = 0,
-  kTruncated,           ///< The body ends inside a field.
-  kTrailingBytes,       ///< The body holds more than the message.
-  kBadLength,           ///< A length field that cannot be true (negative, over the limit).
-  kUnknownMessage,      ///< A message type this protocol version does not have.
-  kBadFlags,            ///< Flag bits that must be zero, or a value outside its list.
-  kBadTupleMarker,      ///< A tuple was announced by a byte other than N, K or O.
-  kBadColumnKind,       ///< A column kind other than n, u, t, b.
-  kBadReplicaIdentity,  ///< Replica identity other than d, n, f, i.
-  kTooManyColumns,      ///< More columns than storage, or than PostgreSQL's 1,600.
-  kColumnCountMismatch, ///< A tuple with another number of columns than its relation.
-  kUnknownRelation,     ///< A row for a relation that was never announced.
-  kOutOfOrder,          ///< A legal message where the protocol does not allow it.
-  kBadValue,            ///< A value that is not of its column's type.
-  kBadUtf8,             ///< Text that is not UTF-8.
-  kUnrepresentable,     ///< A legal value that the output type has no form for, such as NaN in a decimal.
-  kUnknownConversion,   ///< A conversion that its source does not know.
+  kTruncated,            ///< The body ends inside a field.
+  kTrailingBytes,        ///< The body holds more than the message.
+  kBadLength,            ///< A length field that cannot be true (negative, over the limit).
+  kUnknownMessage,       ///< A message type this protocol version does not have.
+  kBadFlags,             ///< Flag bits that must be zero, or a value outside its list.
+  kBadTupleMarker,       ///< A tuple was announced by a byte other than N, K or O.
+  kBadColumnKind,        ///< A column kind other than n, u, t, b.
+  kBadReplicaIdentity,   ///< Replica identity other than d, n, f, i.
+  kTooManyColumns,       ///< More columns than storage, or than PostgreSQL's 1,600.
+  kColumnCountMismatch,  ///< A tuple with another number of columns than its relation.
+  kUnknownRelation,      ///< A row for a relation that was never announced.
+  kOutOfOrder,           ///< A legal message where the protocol does not allow it.
+  kBadValue,             ///< A value that is not of its column's type.
+  kBadUtf8,              ///< Text that is not UTF-8.
+  kUnrepresentable,      ///< A legal value that the output type has no form for, such as NaN in a decimal.
+  kUnknownConversion,    ///< A conversion that its source does not know.
 };
 
 /// The words for a reason, as they appear in error texts.
@@ -42,8 +42,8 @@ struct [[nodiscard]] DecodeError {
   friend bool operator==(const DecodeError&, const DecodeError&) = default;
 };
 
-/// Front-to-back reader. The first failure sticks and later reads yield zero or empty, so a decoder reads every
-/// field and asks once, at the end. Borrows the bytes; allocates nothing; never reads past the end.
+/// Front-to-back reader. The first failure sticks and later reads yield zero or empty, so a decoder reads
+/// every field and asks once, at the end. Borrows the bytes; allocates nothing; never reads past the end.
 class Cursor {
  public:
   explicit Cursor(std::span<const std::byte> body) noexcept
@@ -54,7 +54,8 @@ class Cursor {
   std::uint32_t be32() noexcept { return swap(read<std::uint32_t>()); }
   std::uint64_t be64() noexcept { return swap(read<std::uint64_t>()); }
 
-  /// The bytes up to a NUL; the NUL is consumed. Fails as truncated at the string's first byte when there is none.
+  /// The bytes up to a NUL; the NUL is consumed. Fails as truncated at the string's first byte when there is
+  /// none.
   std::string_view cstring() noexcept {
     const void* nul = at_ == end_ ? nullptr : std::memchr(at_, 0, remaining());
     if (nul == nullptr) {
@@ -113,7 +114,8 @@ class Cursor {
   static std::uint16_t swap(std::uint16_t v) noexcept { return __builtin_bswap16(v); }
   static std::uint32_t swap(std::uint32_t v) noexcept { return __builtin_bswap32(v); }
   static std::uint64_t swap(std::uint64_t v) noexcept { return __builtin_bswap64(v); }
-  static_assert(std::endian::native == std::endian::little, "byte order conversions assume a little-endian machine");
+  static_assert(std::endian::native == std::endian::little,
+                "byte order conversions assume a little-endian machine");
 
   const std::byte* begin_;
   const std::byte* at_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/concat.h"
 #include "format/debezium/constant_schemas.h"
-
+#include "base/concat.h"
 
 #include <utility>
 #include <vector>
@@ -46,14 +45,15 @@ std::string snapshot_node() {
 
 std::string source_node() {
   using enum SchemaType;
-  return struct_node("source", shape(kStruct, kRequired, "io.debezium.connector.postgresql.Source", 1),
-                     {node("version", kString, kRequired), node("connector", kString, kRequired),
-                      node("name", kString, kRequired), node("ts_ms", kInt64, kRequired), snapshot_node(),
-                      node("db", kString, kRequired), node("sequence", kString, kOptional),
-                      node("ts_us", kInt64, kOptional), node("ts_ns", kInt64, kOptional),
-                      node("schema", kString, kRequired), node("table", kString, kRequired),
-                      node("txId", kInt64, kOptional), node("lsn", kInt64, kOptional), node("xmin", kInt64, kOptional),
-                      node("origin", kString, kOptional), node("origin_lsn", kInt64, kOptional)});
+  return struct_node(
+      "source", shape(kStruct, kRequired, "io.debezium.connector.postgresql.Source", 1),
+      {node("version", kString, kRequired), node("connector", kString, kRequired),
+       node("name", kString, kRequired), node("ts_ms", kInt64, kRequired), snapshot_node(),
+       node("db", kString, kRequired), node("sequence", kString, kOptional), node("ts_us", kInt64, kOptional),
+       node("ts_ns", kInt64, kOptional), node("schema", kString, kRequired),
+       node("table", kString, kRequired), node("txId", kInt64, kOptional), node("lsn", kInt64, kOptional),
+       node("xmin", kInt64, kOptional), node("origin", kString, kOptional),
+       node("origin_lsn", kInt64, kOptional)});
 }
 
 std::string transaction_node() {
@@ -71,12 +71,13 @@ std::string struct_text(const Schema& schema, const std::vector<std::string>& no
 
 }  // namespace
 
-std::string envelope_schema(std::string_view topic, std::string_view before_node, std::string_view after_node) {
+std::string envelope_schema(std::string_view topic, std::string_view before_node,
+                            std::string_view after_node) {
   using enum SchemaType;
   return struct_text(shape(kStruct, kRequired, concat(topic, ".Envelope"), 2),
                      {std::string(before_node), std::string(after_node), source_node(), transaction_node(),
-                      node("op", kString, kRequired), node("ts_ms", kInt64, kOptional), node("ts_us", kInt64, kOptional),
-                      node("ts_ns", kInt64, kOptional)});
+                      node("op", kString, kRequired), node("ts_ms", kInt64, kOptional),
+                      node("ts_us", kInt64, kOptional), node("ts_ns", kInt64, kOptional)});
 }
 
 std::string message_key_schema() {
@@ -90,7 +91,8 @@ std::string message_value_schema() {
   return struct_text(
       shape(kStruct, kRequired, "io.debezium.connector.postgresql.MessageValue", 1),
       {node("op", kString, kRequired), node("ts_ms", kInt64, kOptional), source_node(), transaction_node(),
-       struct_node("message", message, {node("prefix", kString, kOptional), node("content", kBytes, kOptional)})});
+       struct_node("message", message,
+                   {node("prefix", kString, kOptional), node("content", kBytes, kOptional)})});
 }
 
 }  // namespace millrace::debezium

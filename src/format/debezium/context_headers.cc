@@ -10,7 +10,8 @@ std::array<std::pair<std::string_view, std::string_view>, 4> ContextHeaders::pai
            {"__debezium.context.runId", run_id}}};
 }
 
-ContextHeaders make_context_headers(std::string_view topic_prefix, std::string_view connector, std::string run_id) {
+ContextHeaders make_context_headers(std::string_view topic_prefix, std::string_view connector,
+                                    std::string run_id) {
   return {std::string(topic_prefix), "0", std::string(connector), std::move(run_id)};
 }
 

@@ -26,7 +26,8 @@ struct ContextHeaders {
 };
 
 /// @param run_id  a new one for every start, see uuid_v7().
-ContextHeaders make_context_headers(std::string_view topic_prefix, std::string_view connector, std::string run_id);
+ContextHeaders make_context_headers(std::string_view topic_prefix, std::string_view connector,
+                                    std::string run_id);
 
 /// A time-ordered UUID. Source: RFC 9562, UUID version 7.
 /// @param random  ten random bytes, of which 74 bits are used.

@@ -11,9 +11,10 @@ namespace millrace::debezium {
 
 /// What an operator should see as metrics. Only grows.
 struct EncodeCounters {
-  std::uint64_t unrepresentable_values = 0;  ///< Legal values that events have no form for, such as NaN: shown unset.
-  std::uint64_t unavailable_values = 0;      ///< Unchanged TOAST values of types without a marker: shown unset.
-  std::uint64_t keys_not_logged = 0;         ///< Deletes whose old tuple lacks key columns (identity USING INDEX).
+  std::uint64_t unrepresentable_values =
+      0;  ///< Legal values that events have no form for, such as NaN: shown unset.
+  std::uint64_t unavailable_values = 0;  ///< Unchanged TOAST values of types without a marker: shown unset.
+  std::uint64_t keys_not_logged = 0;  ///< Deletes whose old tuple lacks key columns (identity USING INDEX).
 };
 
 /// Owner: a worker.

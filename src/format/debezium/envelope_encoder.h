@@ -55,7 +55,8 @@ class EnvelopeEncoder final : public Encoder {
     for (; next < batch.changes.size(); ++next) {
       const Change& change = batch.changes[next];
       EncodeResult result = encode_change(batch, change, batch.first_arrival + next, piece);
-      if (result.kind != EncodeResult::Kind::kDone) [[unlikely]] return result;
+      if (result.kind != EncodeResult::Kind::kDone) [[unlikely]]
+        return result;
       piece.arrival_end = batch.first_arrival + next;
       ++piece.changes;
     }
@@ -66,7 +67,8 @@ class EnvelopeEncoder final : public Encoder {
 
   std::vector<std::string> take_warnings() override {
     std::vector<std::string>& made = plans_.warnings();
-    warnings_.insert(warnings_.end(), std::make_move_iterator(made.begin()), std::make_move_iterator(made.end()));
+    warnings_.insert(warnings_.end(), std::make_move_iterator(made.begin()),
+                     std::make_move_iterator(made.end()));
     made.clear();
     return std::exchange(warnings_, {});
   }
@@ -98,7 +100,8 @@ class EnvelopeEncoder final : public Encoder {
     if (change.kind != ChangeKind::kTruncate) {
       const DecodeError error =
           Rows::decode(change, plan->relation().columns.size(), old_storage_, new_storage_, row.images);
-      if (error) [[unlikely]] return undecodable(row, error);
+      if (error) [[unlikely]]
+        return undecodable(row, error);
     }
     const std::size_t room = piece.chunk_size - piece.bytes;
     if (quick_bound(row) > room) [[unlikely]] {
@@ -108,7 +111,8 @@ class EnvelopeEncoder final : public Encoder {
     char* const begin = reinterpret_cast<char*>(piece.chunk) + piece.bytes;
     row.out = begin;
     EncodeResult result = encode_row(row, piece, room);
-    if (result.kind != EncodeResult::Kind::kDone) [[unlikely]] return result;
+    if (result.kind != EncodeResult::Kind::kDone) [[unlikely]]
+      return result;
     piece.bytes += static_cast<std::size_t>(row.out - begin);
     return result;
   }
@@ -117,14 +121,18 @@ class EnvelopeEncoder final : public Encoder {
   EncodeResult encode_row(Row& row, Piece& piece, std::size_t room) {
     const RowImages& images = row.images;
     switch (row.change->kind) {
-      case ChangeKind::kRead: return insert_row(row, 'r', piece);
-      case ChangeKind::kInsert: return insert_row(row, 'c', piece);
+      case ChangeKind::kRead:
+        return insert_row(row, 'r', piece);
+      case ChangeKind::kInsert:
+        return insert_row(row, 'c', piece);
       case ChangeKind::kUpdate:
         return images.old_values != nullptr && row.plan->has_key() ? update_row_with_old(row, piece, room)
                                                                    : update_row(row, piece);
-      case ChangeKind::kDelete: return delete_row(row, piece);
+      case ChangeKind::kDelete:
+        return delete_row(row, piece);
       case ChangeKind::kTruncate:
-      case ChangeKind::kMessage: break;
+      case ChangeKind::kMessage:
+        break;
     }
     Record record = begin_record(row);
     record.partition_hash = keyless_partition(row);
@@ -213,7 +221,8 @@ class EnvelopeEncoder final : public Encoder {
     piece.records.push_back(tombstone);
   }
 
-  // --- keys -------------------------------------------------------------------------------------------------------
+  // --- keys
+  // -------------------------------------------------------------------------------------------------------
 
   Record begin_record(const Row& row) const {
     Record record;
@@ -279,9 +288,10 @@ class EnvelopeEncoder final : public Encoder {
     for (const FieldPlan& field : row.plan->key_fields()) {
       if (!row.images.old_values[field.column].is_null()) continue;
       if (counters_.keys_not_logged++ == 0) {
-        warnings_.push_back(concat("table ", row.plan->relation().schema, ".", row.plan->relation().table,
-                                   ": a delete does not log the key (its replica identity is another index); the "
-                                   "event's key shows defaults"));
+        warnings_.push_back(
+            concat("table ", row.plan->relation().schema, ".", row.plan->relation().table,
+                   ": a delete does not log the key (its replica identity is another index); the "
+                   "event's key shows defaults"));
       }
       return;
     }
@@ -298,11 +308,12 @@ class EnvelopeEncoder final : public Encoder {
     return key;
   }
 
-  // --- values -----------------------------------------------------------------------------------------------------
+  // --- values
+  // -----------------------------------------------------------------------------------------------------
 
   /// Writes an envelope. Images that are null print as null; `old_values` fill unchanged values of `after`.
-  bool write_value(Row& row, char op, const FieldView* before, const FieldView* after, const FieldView* old_values,
-                   Record& record) {
+  bool write_value(Row& row, char op, const FieldView* before, const FieldView* after,
+                   const FieldView* old_values, Record& record) {
     const Plan& plan = *row.plan;
     char* const value = row.out;
     Writer writer(value);
@@ -332,16 +343,18 @@ class EnvelopeEncoder final : public Encoder {
     row.out = writer.position();
     record.value = reinterpret_cast<const std::byte*>(value);
     record.value_size = static_cast<std::uint32_t>(row.out - value);
-    record.volatile_at = static_cast<std::uint32_t>(tail - value + static_cast<std::ptrdiff_t>(text_.clock_at()));
+    record.volatile_at =
+        static_cast<std::uint32_t>(tail - value + static_cast<std::ptrdiff_t>(text_.clock_at()));
     record.volatile_size = record.value_size - record.volatile_at;
     return true;
   }
 
-  bool run_kernel(Row& row, const std::vector<FieldPlan>& fields, const FieldView* values, const FieldView* old_values,
-                  Writer& writer) {
+  bool run_kernel(Row& row, const std::vector<FieldPlan>& fields, const FieldView* values,
+                  const FieldView* old_values, Writer& writer) {
     ImageReport report;
     char* const end = kernel_(*row.plan, fields, values, old_values, writer.position(), report);
-    if (report.unrepresentable + report.unavailable != 0) [[unlikely]] note(row, fields, report);
+    if (report.unrepresentable + report.unavailable != 0) [[unlikely]]
+      note(row, fields, report);
     if (end == nullptr) [[unlikely]] {
       failed_field_ = &fields[report.field];
       failure_ = report.error;
@@ -378,11 +391,13 @@ class EnvelopeEncoder final : public Encoder {
     if (report.unrepresentable == 0) return;
     const Column& column = row.plan->relation().columns[fields[report.field].column];
     if (!row.plan->first_unrepresentable(fields[report.field].column)) return;
-    warnings_.push_back(concat("table ", row.plan->relation().schema, ".", row.plan->relation().table, ": column \"",
-                               column.name, "\" holds values that its event type has no form for; they are left unset"));
+    warnings_.push_back(concat("table ", row.plan->relation().schema, ".", row.plan->relation().table,
+                               ": column \"", column.name,
+                               "\" holds values that its event type has no form for; they are left unset"));
   }
 
-  // --- logical messages -------------------------------------------------------------------------------------------
+  // --- logical messages
+  // -------------------------------------------------------------------------------------------
 
   EncodeResult encode_message(const Batch& batch, const Change& change, Arrival arrival, Piece& piece) {
     if (options_.message_topic == nullptr) return {};
@@ -395,8 +410,8 @@ class EnvelopeEncoder final : public Encoder {
     if (bound > piece.chunk_size - piece.bytes) return no_room(piece, bound);
     char* const begin = reinterpret_cast<char*>(piece.chunk) + piece.bytes;
     Record record;
-    const char* const end = message_.write(message.prefix, message.content, message.transactional, change.position,
-                                           text_, begin, record);
+    const char* const end = message_.write(message.prefix, message.content, message.transactional,
+                                           change.position, text_, begin, record);
     if (end == nullptr) return undecodable_message(change, {Reason::kBadUtf8, 0});
     record.arrival = arrival;
     piece.records.push_back(record);
@@ -404,7 +419,8 @@ class EnvelopeEncoder final : public Encoder {
     return {};
   }
 
-  // --- room -------------------------------------------------------------------------------------------------------
+  // --- room
+  // -------------------------------------------------------------------------------------------------------
 
   /// How often a row's parts can be written at most.
   struct Parts {
@@ -414,22 +430,26 @@ class EnvelopeEncoder final : public Encoder {
   };
   static Parts parts_of(const Row& row) noexcept {
     switch (row.change->kind) {
-      case ChangeKind::kTruncate: return {0, 0, 1};
-      case ChangeKind::kUpdate: return row.images.old_values != nullptr ? Parts{2, 2, 2} : Parts{1, 1, 1};
-      default: return {1, 1, 1};
+      case ChangeKind::kTruncate:
+        return {0, 0, 1};
+      case ChangeKind::kUpdate:
+        return row.images.old_values != nullptr ? Parts{2, 2, 2} : Parts{1, 1, 1};
+      default:
+        return {1, 1, 1};
     }
   }
 
   std::size_t constant_bytes(const Row& row, const Parts& parts) const noexcept {
     const Plan& plan = *row.plan;
-    const std::size_t value = plan.value_head_without_before().size() + text_.head().size() + plan.middle.size() +
-                              text_.tail().size() + kLsnBytes;
+    const std::size_t value = plan.value_head_without_before().size() + text_.head().size() +
+                              plan.middle.size() + text_.tail().size() + kLsnBytes;
     return parts.values * value + parts.images * plan.image_bytes() + parts.keys * plan.key_bytes() + kSlack;
   }
 
   /// From sizes alone; SIZE_MAX when they say nothing.
   std::size_t quick_bound(const Row& row) const noexcept {
-    if (row.change->size > Rows::kExactFrom || !row.plan->bounded()) [[unlikely]] return SIZE_MAX;
+    if (row.change->size > Rows::kExactFrom || !row.plan->bounded()) [[unlikely]]
+      return SIZE_MAX;
     const Parts parts = parts_of(row);
     return constant_bytes(row, parts) + (parts.images + parts.keys) * Rows::kGrowth * row.change->size;
   }
@@ -459,13 +479,14 @@ class EnvelopeEncoder final : public Encoder {
     return {EncodeResult::Kind::kNeedsBytes, bound, {}};
   }
 
-  // --- failures ---------------------------------------------------------------------------------------------------
+  // --- failures
+  // ---------------------------------------------------------------------------------------------------
 
   EncodeResult failed(const Change& change, std::string_view where, const DecodeError& error) const {
     return {EncodeResult::Kind::kFailed, 0,
             reason_error(ReasonCode::kValueUndecodable,
-                         concat(where, " at ", Rows::position_text(change.position), ", byte ", error.byte_offset, ": ",
-                                to_string(error.reason)))};
+                         concat(where, " at ", Rows::position_text(change.position), ", byte ",
+                                error.byte_offset, ": ", to_string(error.reason)))};
   }
   EncodeResult undecodable(const Row& row, const DecodeError& error) const {
     const Relation& relation = row.plan->relation();
@@ -484,12 +505,17 @@ class EnvelopeEncoder final : public Encoder {
 
   bool skipped(ChangeKind kind) const noexcept {
     switch (kind) {
-      case ChangeKind::kInsert: return options_.skipped.create;
-      case ChangeKind::kUpdate: return options_.skipped.update;
-      case ChangeKind::kDelete: return options_.skipped.remove;
-      case ChangeKind::kTruncate: return options_.skipped.truncate;
+      case ChangeKind::kInsert:
+        return options_.skipped.create;
+      case ChangeKind::kUpdate:
+        return options_.skipped.update;
+      case ChangeKind::kDelete:
+        return options_.skipped.remove;
+      case ChangeKind::kTruncate:
+        return options_.skipped.truncate;
       case ChangeKind::kRead:
-      case ChangeKind::kMessage: return false;
+      case ChangeKind::kMessage:
+        return false;
     }
     return false;
   }

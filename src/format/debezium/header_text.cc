@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/concat.h"
 #include "format/debezium/header_text.h"
+#include "base/concat.h"
 
 #include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
@@ -71,11 +71,21 @@ void append_string(std::string& out, std::string_view text) {
       continue;
     }
     switch (text[++i]) {
-      case 'b': out += '\b'; break;
-      case 't': out += '\t'; break;
-      case 'n': out += '\n'; break;
-      case 'f': out += '\f'; break;
-      case 'r': out += '\r'; break;
+      case 'b':
+        out += '\b';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'r':
+        out += '\r';
+        break;
       case 'u': {
         std::uint32_t unit = hex4(text.substr(i + 1, 4));
         i += 4;
@@ -185,14 +195,17 @@ void append_value(std::string& out, Scanner& in, const Schema& schema) {
   const std::string_view text = in.string();
   switch (schema.type) {
     case SchemaType::kFloat32:
-    case SchemaType::kFloat64: out += text; break;  // NaN and the infinities are quoted in JSON alone
+    case SchemaType::kFloat64:
+      out += text;
+      break;  // NaN and the infinities are quoted in JSON alone
     case SchemaType::kBytes:
       if (schema.name == "org.apache.kafka.connect.data.Decimal") {
         append_decimal(out, text, schema);
         break;
       }
       [[fallthrough]];
-    default: append_string(out, text);
+    default:
+      append_string(out, text);
   }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A key as the text of a header, as Kafka Connect's SimpleHeaderConverter writes a struct:
 //
-//   {"id":1,"name":"a\"b"}     strings escape " and \ only; bytes are Base64; decimals and special floats are plain
+//   {"id":1,"name":"a\"b"}     strings escape " and \ only; bytes are Base64; decimals and special floats are
+//   plain
 //
 // Source: debezium-contract 1.9; Kafka Connect, Values.convertToString.
 #pragma once

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The row loop: one image or key, from wire values to JSON. A template over the instruction set, instantiated in
-// translation units of its own (src/pipeline/encoders_*.cc) and called through a pointer, once an image.
+// The row loop: one image or key, from wire values to JSON. A template over the instruction set, instantiated
+// in translation units of its own (src/pipeline/encoders_*.cc) and called through a pointer, once an image.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,10 +16,10 @@ namespace millrace::debezium {
 
 /// What writing an image met besides values.
 struct ImageReport {
-  DecodeError error;               ///< Set when the image could not be written; byte_offset counts in the value.
-  std::uint32_t field = 0;         ///< The failed field, or the last unrepresentable one, in the plan's order.
+  DecodeError error;        ///< Set when the image could not be written; byte_offset counts in the value.
+  std::uint32_t field = 0;  ///< The failed field, or the last unrepresentable one, in the plan's order.
   std::uint32_t unrepresentable = 0;
-  std::uint32_t unavailable = 0;   ///< Unchanged values without marker and old value.
+  std::uint32_t unavailable = 0;  ///< Unchanged values without marker and old value.
 };
 
 /// Writes {"a":1,"b":..  without the closing brace: the constants behind an image begin with it.

@@ -42,7 +42,8 @@ MessageEvent::MessageEvent(const EnvelopeOptions& options)
       value_head_(head(options.value_schemas, message_value_schema()) + "{\"op\":\"m\","),
       table_text_(TransactionText::table_text("", "")) {}
 
-std::size_t MessageEvent::bound(std::string_view prefix, std::size_t content_bytes, const TransactionText& text) const {
+std::size_t MessageEvent::bound(std::string_view prefix, std::size_t content_bytes,
+                                const TransactionText& text) const {
   return key_head_.size() + value_head_.size() + 12 * prefix.size() + format::base64_bytes(content_bytes) +
          text.head().size() + text.tail().size() + kFixedBytes;
 }
@@ -68,7 +69,8 @@ char* MessageEvent::write(std::string_view prefix, std::span<const std::byte> co
   out = format::put_integer(out, lsn);
   char* const middle = out;
   out = put(out, middle_.view());
-  // Without a transaction the source's time is whatever was current, so it differs when the message is read again.
+  // Without a transaction the source's time is whatever was current, so it differs when the message is read
+  // again.
   if (!transactional) clock_end = middle + middle_.view().find(",\"schema\":");
   out = format::put_integer(out, lsn);
   out = put(out, text.tail().first(text.source_end()));

@@ -24,8 +24,8 @@ class MessageEvent {
   /// Writes key and value to `out`, which has room for the bound.
   /// @param transactional  false: the event names no transaction, and its source time is no transaction's.
   /// @return behind the last byte, or nullptr when the prefix is not UTF-8.
-  char* write(std::string_view prefix, std::span<const std::byte> content, bool transactional, std::uint64_t position,
-              const TransactionText& text, char* out, Record& record);
+  char* write(std::string_view prefix, std::span<const std::byte> content, bool transactional,
+              std::uint64_t position, const TransactionText& text, char* out, Record& record);
 
  private:
   const EnvelopeOptions& options_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/concat.h"
 #include "format/debezium/plan.h"
+#include "base/concat.h"
 
 #include <xxhash.h>
 
@@ -39,7 +39,8 @@ struct Plan::Texts {
   std::size_t fixed_bytes = 0;
 };
 
-Plan::Texts Plan::make_texts(const Column& column, const EnvelopeOptions& options, const ConversionFacts& facts) {
+Plan::Texts Plan::make_texts(const Column& column, const EnvelopeOptions& options,
+                             const ConversionFacts& facts) {
   Texts texts;
   append_json_string(texts.name, column.name);
   texts.name += ':';
@@ -48,8 +49,9 @@ Plan::Texts Plan::make_texts(const Column& column, const EnvelopeOptions& option
     if (std::optional<std::string> json = facts.to_json(column.conversion, *column.default_text)) {
       default_json = std::move(*json);
     } else {
-      warnings_.push_back(concat("table ", relation_->schema, ".", relation_->table, ": column \"", column.name,
-                                       "\": the default '", *column.default_text, "' cannot be shown; left out"));
+      warnings_.push_back(concat("table ", relation_->schema, ".", relation_->table, ": column \"",
+                                 column.name, "\": the default '", *column.default_text,
+                                 "' cannot be shown; left out"));
     }
   }
   append_schema(texts.schema_node, column.schema,
@@ -60,13 +62,14 @@ Plan::Texts Plan::make_texts(const Column& column, const EnvelopeOptions& option
     texts.unset = column.nullable ? "null" : type_zero(column.schema);
   }
   texts.marker = unavailable_marker(column, options.unavailable_placeholder);
-  texts.fixed_bytes = texts.name.size() + 1 +
-                      std::max({texts.unset.size(), texts.marker.size(), facts.fixed_bytes(column.conversion)});
+  texts.fixed_bytes =
+      texts.name.size() + 1 +
+      std::max({texts.unset.size(), texts.marker.size(), facts.fixed_bytes(column.conversion)});
   return texts;
 }
 
-void Plan::add_fields(const std::vector<std::uint16_t>& columns, const std::vector<Texts>& texts, std::string& block,
-                      std::vector<FieldPlan>& out) const {
+void Plan::add_fields(const std::vector<std::uint16_t>& columns, const std::vector<Texts>& texts,
+                      std::string& block, std::vector<FieldPlan>& out) const {
   const auto place = [&block](std::string_view text) {
     const TextSpan span{static_cast<std::uint32_t>(block.size()), static_cast<std::uint32_t>(text.size())};
     block += text;
@@ -86,7 +89,8 @@ void Plan::add_fields(const std::vector<std::uint16_t>& columns, const std::vect
 }
 
 Plan::Plan(RelationPtr relation, const EnvelopeOptions& options, const ConversionFacts& facts)
-    : relation_(std::move(relation)), table_text_(TransactionText::table_text(relation_->schema, relation_->table)) {
+    : relation_(std::move(relation)),
+      table_text_(TransactionText::table_text(relation_->schema, relation_->table)) {
   const std::string& topic = relation_->topic->name;
   std::vector<Texts> texts(relation_->columns.size());
   std::vector<std::uint16_t> captured;
@@ -114,11 +118,13 @@ Plan::Plan(RelationPtr relation, const EnvelopeOptions& options, const Conversio
   const Schema value_shape = struct_shape(topic, ".Value", true);
   std::string before;
   std::string after;
-  append_struct_schema(before, value_shape, value_nodes, {.default_json = {}, .field = "before", .in_struct = true});
-  append_struct_schema(after, value_shape, value_nodes, {.default_json = {}, .field = "after", .in_struct = true});
+  append_struct_schema(before, value_shape, value_nodes,
+                       {.default_json = {}, .field = "before", .in_struct = true});
+  append_struct_schema(after, value_shape, value_nodes,
+                       {.default_json = {}, .field = "after", .in_struct = true});
   key_head_ = Fragment(head(options.key_schemas, key_schema));
-  value_head_ = Fragment(head(options.value_schemas, envelope_schema(topic, before, after)) + "{\"before\":" +
-                         std::string(kNullAfter));
+  value_head_ = Fragment(head(options.value_schemas, envelope_schema(topic, before, after)) +
+                         "{\"before\":" + std::string(kNullAfter));
   key_bytes_ += key_head_.size() + 2;
 
   std::string& block = block_.rewrite();
@@ -130,7 +136,8 @@ Plan::Plan(RelationPtr relation, const EnvelopeOptions& options, const Conversio
 }
 
 bool Plan::first_unrepresentable(std::uint16_t column) {
-  if (std::find(unrepresentable_.begin(), unrepresentable_.end(), column) != unrepresentable_.end()) return false;
+  if (std::find(unrepresentable_.begin(), unrepresentable_.end(), column) != unrepresentable_.end())
+    return false;
   unrepresentable_.push_back(column);
   return true;
 }

@@ -27,7 +27,7 @@ struct FieldPlan {
   TextSpan unset;        ///< Shown for NULL, and for what is not known: the default, null or the type's zero.
   TextSpan unavailable;  ///< Shown for an unchanged TOAST value that no old tuple carries.
   std::uint16_t column = 0;
-  bool has_marker = false;       ///< false: `unavailable` is `unset`, which is worth a count.
+  bool has_marker = false;  ///< false: `unavailable` is `unset`, which is worth a count.
   Conversion conversion;
 };
 
@@ -58,7 +58,9 @@ class Plan {
   /// [{"schema":..,"payload":]    what precedes a key's payload
   std::string_view key_head() const noexcept { return key_head_.view(); }
   /// [{"schema":..,"payload":]{"before":
-  std::string_view value_head() const noexcept { return value_head_.first(value_head_.size() - kNullAfter.size()); }
+  std::string_view value_head() const noexcept {
+    return value_head_.first(value_head_.size() - kNullAfter.size());
+  }
   /// The same, going on with null,"after":
   std::string_view value_head_without_before() const noexcept { return value_head_.view(); }
   static constexpr std::string_view kNullAfter = "null,\"after\":";
@@ -82,14 +84,14 @@ class Plan {
   /// True once for each column.
   bool first_unrepresentable(std::uint16_t column);
 
-  Fragment middle;                        ///< Of TransactionText, for this table.
-  std::uint64_t middle_generation = 0;    ///< The transaction `middle` was rendered for; 0: none.
+  Fragment middle;                      ///< Of TransactionText, for this table.
+  std::uint64_t middle_generation = 0;  ///< The transaction `middle` was rendered for; 0: none.
 
  private:
   /// A column's texts, before they lie in the block.
   struct Texts;
-  void add_fields(const std::vector<std::uint16_t>& columns, const std::vector<Texts>& texts, std::string& block,
-                  std::vector<FieldPlan>& out) const;
+  void add_fields(const std::vector<std::uint16_t>& columns, const std::vector<Texts>& texts,
+                  std::string& block, std::vector<FieldPlan>& out) const;
   Texts make_texts(const Column& column, const EnvelopeOptions& options, const ConversionFacts& facts);
 
   RelationPtr relation_;

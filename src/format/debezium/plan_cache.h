@@ -14,13 +14,14 @@
 
 namespace millrace::debezium {
 
-/// Owner: an encoder. Keeps a plan per captured relation version; versions that a later one has replaced go when no
-/// batch uses them, and all unused ones when there are many.
+/// Owner: an encoder. Keeps a plan per captured relation version; versions that a later one has replaced go
+/// when no batch uses them, and all unused ones when there are many.
 class PlanCache {
  public:
   static constexpr std::size_t kPlansMax = 4096;
 
-  PlanCache(const EnvelopeOptions& options, ConversionFacts facts) : options_(options), facts_(std::move(facts)) {}
+  PlanCache(const EnvelopeOptions& options, ConversionFacts facts)
+      : options_(options), facts_(std::move(facts)) {}
 
   /// Finds or makes the plans of a batch's relations. Once a batch.
   void enter(const Batch& batch);

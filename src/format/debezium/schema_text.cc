@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/concat.h"
 #include "format/debezium/schema_text.h"
-
+#include "base/concat.h"
 
 #include "format/json/escape.h"
 #include "runtime/slab.h"
@@ -11,18 +10,30 @@ namespace {
 
 std::string_view type_name(SchemaType type) {
   switch (type) {
-    case SchemaType::kBoolean: return "boolean";
-    case SchemaType::kInt8: return "int8";
-    case SchemaType::kInt16: return "int16";
-    case SchemaType::kInt32: return "int32";
-    case SchemaType::kInt64: return "int64";
-    case SchemaType::kFloat32: return "float";
-    case SchemaType::kFloat64: return "double";
-    case SchemaType::kString: return "string";
-    case SchemaType::kBytes: return "bytes";
-    case SchemaType::kArray: return "array";
-    case SchemaType::kMap: return "map";
-    case SchemaType::kStruct: return "struct";
+    case SchemaType::kBoolean:
+      return "boolean";
+    case SchemaType::kInt8:
+      return "int8";
+    case SchemaType::kInt16:
+      return "int16";
+    case SchemaType::kInt32:
+      return "int32";
+    case SchemaType::kInt64:
+      return "int64";
+    case SchemaType::kFloat32:
+      return "float";
+    case SchemaType::kFloat64:
+      return "double";
+    case SchemaType::kString:
+      return "string";
+    case SchemaType::kBytes:
+      return "bytes";
+    case SchemaType::kArray:
+      return "array";
+    case SchemaType::kMap:
+      return "map";
+    case SchemaType::kStruct:
+      return "struct";
   }
   return "";
 }
@@ -65,7 +76,8 @@ void append_schema(std::string& out, const Schema& schema, const SchemaUse& use)
   if (schema.type == SchemaType::kStruct) {
     std::vector<std::string> nodes(schema.fields.size());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      append_schema(nodes[i], schema.fields[i].schema, {.default_json = {}, .field = schema.fields[i].name, .in_struct = true});
+      append_schema(nodes[i], schema.fields[i].schema,
+                    {.default_json = {}, .field = schema.fields[i].name, .in_struct = true});
     }
     append_struct_schema(out, schema, nodes, use);
     return;
@@ -98,10 +110,12 @@ void append_json_string(std::string& out, std::string_view text) {
   std::string padded(text);
   padded.append(kPadding, '\0');
   std::string escaped(6 * text.size() + kPadding, '\0');
-  const char* const end = format::escape_json<format::Isa::kScalar>({padded.data(), text.size()}, escaped.data());
+  const char* const end =
+      format::escape_json<format::Isa::kScalar>({padded.data(), text.size()}, escaped.data());
   if (end == nullptr) {  // keep what is ASCII, so that a broken name still can be recognised
     std::string repaired;
-    for (const char c : text) repaired += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : "\xEF\xBF\xBD";
+    for (const char c : text)
+      repaired += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : "\xEF\xBF\xBD";
     return append_json_string(out, repaired);
   }
   out += '"';

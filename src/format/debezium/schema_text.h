@@ -5,7 +5,8 @@
 //   array      type items optional ...        map  type keys values optional ...
 //   struct     type fields optional ...
 //
-// Cold path: called when plans are made. Source: debezium-contract 1.11, Kafka Connect JsonConverter.asJsonSchema.
+// Cold path: called when plans are made. Source: debezium-contract 1.11, Kafka Connect
+// JsonConverter.asJsonSchema.
 #pragma once
 #include <span>
 #include <string>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/debezium/transaction_text.h"
 
-
 #include <array>
 #include <limits>
 
@@ -35,12 +34,18 @@ void append_us_and_ns(std::string& out, std::int64_t us) {
 
 std::string_view marker_text(SnapshotMarker marker) {
   switch (marker) {
-    case SnapshotMarker::kNone: return ",\"snapshot\":\"false\"";  // unset; the schema's default shows
-    case SnapshotMarker::kTrue: return ",\"snapshot\":\"true\"";
-    case SnapshotMarker::kFirst: return ",\"snapshot\":\"first\"";
-    case SnapshotMarker::kFirstInTable: return ",\"snapshot\":\"first_in_data_collection\"";
-    case SnapshotMarker::kLastInTable: return ",\"snapshot\":\"last_in_data_collection\"";
-    case SnapshotMarker::kLast: return ",\"snapshot\":\"last\"";
+    case SnapshotMarker::kNone:
+      return ",\"snapshot\":\"false\"";  // unset; the schema's default shows
+    case SnapshotMarker::kTrue:
+      return ",\"snapshot\":\"true\"";
+    case SnapshotMarker::kFirst:
+      return ",\"snapshot\":\"first\"";
+    case SnapshotMarker::kFirstInTable:
+      return ",\"snapshot\":\"first_in_data_collection\"";
+    case SnapshotMarker::kLastInTable:
+      return ",\"snapshot\":\"last_in_data_collection\"";
+    case SnapshotMarker::kLast:
+      return ",\"snapshot\":\"last\"";
   }
   return {};
 }
@@ -105,7 +110,8 @@ void TransactionText::render_head(SnapshotMarker marker) {
   head_.finish();
 }
 
-void TransactionText::render_middle(Fragment& fragment, std::string_view table, bool with_transaction_id) const {
+void TransactionText::render_middle(Fragment& fragment, std::string_view table,
+                                    bool with_transaction_id) const {
   std::string& out = fragment.rewrite();
   out += "\\\"]\",";
   append_us_and_ns(out, time_us_);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all rows of a transaction share, as text, rendered once: the source block around its lsn, and the envelope's end.
+// What all rows of a transaction share, as text, rendered once: the source block around its lsn, and the
+// envelope's end.
 //
-//   },"source":{"version":..,"connector":..,"name":..,"ts_ms":..,"snapshot":..,"db":..,"sequence":"[..,\"   head()
-//   <lsn>                                                                                         per row
-//   \"]","ts_us":..,"ts_ns":..,"schema":..,"table":..,"txId":..,"lsn":                            middle(), per table
-//   <lsn>                                                                                         per row
-//   ,"xmin":null,"origin":..,"origin_lsn":..},"transaction":null,"op":"c","ts_ms":..,"ts_us":..,"ts_ns":..}   tail()
+//   },"source":{"version":..,"connector":..,"name":..,"ts_ms":..,"snapshot":..,"db":..,"sequence":"[..,\"
+//   head() <lsn>                                                                                         per
+//   row
+//   \"]","ts_us":..,"ts_ns":..,"schema":..,"table":..,"txId":..,"lsn":                            middle(),
+//   per table <lsn> per row
+//   ,"xmin":null,"origin":..,"origin_lsn":..},"transaction":null,"op":"c","ts_ms":..,"ts_us":..,"ts_ns":..}
+//   tail()
 //
 // Source: debezium-contract 1.6, 1.7, 2.2.
 #pragma once
@@ -36,7 +39,8 @@ class TransactionText {
 
   const Fragment& head() const noexcept { return head_; }
   const Fragment& tail() const noexcept { return tail_; }
-  /// Where in tail() the operation's letter is, the clock begins, and the source block with "transaction" ends.
+  /// Where in tail() the operation's letter is, the clock begins, and the source block with "transaction"
+  /// ends.
   std::size_t op_at() const noexcept { return op_at_; }
   std::size_t clock_at() const noexcept { return clock_at_; }
   std::size_t source_end() const noexcept { return source_end_; }

@@ -27,22 +27,32 @@ std::optional<std::string> to_json(const Conversion& conversion, std::string_vie
   return out;
 }
 
-debezium::ConversionFacts postgres_facts() { return {to_json, postgres::fixed_bytes, postgres::growth_is_bounded}; }
+debezium::ConversionFacts postgres_facts() {
+  return {to_json, [](const Conversion& conversion) { return postgres::fixed_bytes(conversion); },
+          [](const Conversion& conversion) { 
+            return postgres::growth_is_bounded(conversion, FieldKind::kText) &&
+                   postgres::growth_is_bounded(conversion, FieldKind::kBinary);
+          }};
+}
 
 debezium::ImageKernel kernel_for(format::Isa isa) {
   switch (isa) {
-    case format::Isa::kScalar: return kPostgresJsonScalar;
-    case format::Isa::kSse2: return kPostgresJsonSse2;
-    case format::Isa::kAvx2: return kPostgresJsonAvx2;
+    case format::Isa::kScalar:
+      return kPostgresJsonScalar;
+    case format::Isa::kSse2:
+      return kPostgresJsonSse2;
+    case format::Isa::kAvx2:
+      return kPostgresJsonAvx2;
   }
   return kPostgresJsonSse2;
 }
 
 }  // namespace
 
-std::unique_ptr<debezium::Encoder> make_postgres_debezium_json_encoder(const debezium::EnvelopeOptions& options,
-                                                                       format::Isa isa) {
-  return std::make_unique<debezium::EnvelopeEncoder<postgres::Rows>>(options, postgres_facts(), kernel_for(isa));
+std::unique_ptr<debezium::Encoder> make_postgres_debezium_json_encoder(
+    const debezium::EnvelopeOptions& options, format::Isa isa) {
+  return std::make_unique<debezium::EnvelopeEncoder<postgres::Rows>>(options, postgres_facts(),
+                                                                     kernel_for(isa));
 }
 
 }  // namespace millrace

@@ -11,7 +11,7 @@ namespace millrace {
 
 /// PostgreSQL's changes to Debezium's JSON. One per worker.
 /// @param isa  the row loop's instruction set; tests and benchmarks try others than the best.
-std::unique_ptr<debezium::Encoder> make_postgres_debezium_json_encoder(const debezium::EnvelopeOptions& options,
-                                                                       format::Isa isa = format::best_isa());
+std::unique_ptr<debezium::Encoder> make_postgres_debezium_json_encoder(
+    const debezium::EnvelopeOptions& options, format::Isa isa = format::best_isa());
 
 }  // namespace millrace

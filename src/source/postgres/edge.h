@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the PostgreSQL source asks of the outside world, and what it is told: requests that take time, and their answers
-// as events. Production answers with libpq on a thread of its own (session_thread.h); simulation with a model server.
+// What the PostgreSQL source asks of the outside world, and what it is told: requests that take time, and
+// their answers as events. Production answers with libpq on a thread of its own (session_thread.h);
+// simulation with a model server.
 #pragma once
 #include <absl/status/status.h>
 
@@ -19,15 +20,15 @@ namespace millrace::postgres {
 /// A row of pg_replication_slots. LSNs are 0 where the server shows NULL.
 struct SlotFacts {
   std::string plugin;
-  std::string type;                    ///< "logical" or "physical"
+  std::string type;  ///< "logical" or "physical"
   std::string database;
   bool temporary = false;
   bool active = false;
   std::int32_t active_pid = 0;
   std::uint64_t restart_lsn = 0;
   std::uint64_t confirmed_flush_lsn = 0;
-  std::string wal_status;              ///< reserved, extended, unreserved, lost
-  std::string invalidation_reason;     ///< empty: valid
+  std::string wal_status;           ///< reserved, extended, unreserved, lost
+  std::string invalidation_reason;  ///< empty: valid
   std::optional<std::int64_t> safe_wal_size;
   bool two_phase = false;
   bool failover = false;
@@ -36,31 +37,32 @@ struct SlotFacts {
 
 /// The server as found before streaming, after the publication has been checked or made.
 struct ServerFacts {
-  std::int32_t version_num = 0;        ///< 170011 for 17.11
+  std::int32_t version_num = 0;  ///< 170011 for 17.11
   std::string version_text;
   std::string system_identifier;
   std::uint32_t timeline = 0;
-  std::string timeline_history;        ///< The history file's text; empty on timeline 1.
+  std::string timeline_history;  ///< The history file's text; empty on timeline 1.
   std::string database;
   std::string wal_level;
   bool in_recovery = false;
-  std::uint64_t end_of_wal = 0;        ///< Flush LSN (replay LSN on a standby).
+  std::uint64_t end_of_wal = 0;  ///< Flush LSN (replay LSN on a standby).
   std::string encoding;
   std::int64_t wal_sender_timeout_ms = 60000;
-  std::optional<SlotFacts> slot;       ///< nullopt: no slot of that name.
+  std::optional<SlotFacts> slot;  ///< nullopt: no slot of that name.
 };
 
-// --- requests -----------------------------------------------------------------------------------------------------
+// --- requests
+// -----------------------------------------------------------------------------------------------------
 
 /// Connects (again), checks or creates the publication, reads ServerFacts. Closes whatever was open before.
 struct GatherFacts {};
 /// Creates the slot on a replication connection that stays open and silent, as the snapshot's exporter.
 struct CreateSlot {
-  bool temporary = false;              ///< For the snapshot beside an existing slot; a name of its own.
+  bool temporary = false;  ///< For the snapshot beside an existing slot; a name of its own.
   bool export_snapshot = true;
 };
-/// Imports the snapshot on a connection of its own, lists and describes the captured tables there, and hands that
-/// connection over for COPY commands.
+/// Imports the snapshot on a connection of its own, lists and describes the captured tables there, and hands
+/// that connection over for COPY commands.
 struct OpenSnapshot {
   std::string snapshot_name;
 };
@@ -75,9 +77,11 @@ struct DescribeTable {
 struct WatchServer {};
 /// Drops the slot (slot.drop.on.stop).
 struct DropSlot {};
-using EdgeRequest = std::variant<GatherFacts, CreateSlot, OpenSnapshot, CloseSnapshot, OpenStream, DescribeTable, WatchServer, DropSlot>;
+using EdgeRequest = std::variant<GatherFacts, CreateSlot, OpenSnapshot, CloseSnapshot, OpenStream,
+                                 DescribeTable, WatchServer, DropSlot>;
 
-// --- events -------------------------------------------------------------------------------------------------------
+// --- events
+// -------------------------------------------------------------------------------------------------------
 
 struct SlotCreated {
   std::uint64_t consistent_point = 0;
@@ -85,14 +89,14 @@ struct SlotCreated {
 };
 struct SnapshotTable {
   TableDescription description;
-  std::vector<std::string> columns;    ///< To copy, in publication order.
-  std::string copy_sql;                ///< COPY (SELECT ...) TO STDOUT, text format
-  std::int64_t read_time_us = 0;       ///< The database's CURRENT_TIMESTAMP, Unix microseconds.
-  std::int64_t estimated_rows = -1;    ///< reltuples; -1: unknown.
+  std::vector<std::string> columns;  ///< To copy, in publication order.
+  std::string copy_sql;              ///< COPY (SELECT ...) TO STDOUT, text format
+  std::int64_t read_time_us = 0;     ///< The database's CURRENT_TIMESTAMP, Unix microseconds.
+  std::int64_t estimated_rows = -1;  ///< reltuples; -1: unknown.
 };
 struct SnapshotOpened {
   std::vector<SnapshotTable> tables;
-  std::uint64_t transaction_id = 0;    ///< txid_current_snapshot's xmax: the source block's txId. 0: none.
+  std::uint64_t transaction_id = 0;  ///< txid_current_snapshot's xmax: the source block's txId. 0: none.
   std::unique_ptr<ByteStream> stream;
 };
 struct SnapshotClosed {};
@@ -100,7 +104,7 @@ struct StreamOpened {
   std::unique_ptr<ByteStream> stream;
 };
 struct TableDescribed {
-  TableDescription description;        ///< found == false when the table is gone.
+  TableDescription description;  ///< found == false when the table is gone.
 };
 struct ServerWatched {
   std::uint64_t end_of_wal = 0;
@@ -112,10 +116,11 @@ struct EdgeFailed {
   absl::Status status;
   bool retryable = false;
 };
-using EdgeEvent = std::variant<ServerFacts, SlotCreated, SnapshotOpened, SnapshotClosed, StreamOpened, TableDescribed, ServerWatched, SlotDropped, EdgeFailed>;
+using EdgeEvent = std::variant<ServerFacts, SlotCreated, SnapshotOpened, SnapshotClosed, StreamOpened,
+                               TableDescribed, ServerWatched, SlotDropped, EdgeFailed>;
 
-/// Owner: the ingest's thread. Requests are answered in order, one event each; requests made before GatherFacts has
-/// been answered after a reconnect are dropped by reset().
+/// Owner: the ingest's thread. Requests are answered in order, one event each; requests made before
+/// GatherFacts has been answered after a reconnect are dropped by reset().
 class PostgresEdge {
  public:
   virtual ~PostgresEdge() = default;

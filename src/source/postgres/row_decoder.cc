@@ -28,11 +28,18 @@ DecodeError Rows::decode(const Change& change, std::size_t columns, std::span<Fi
   DecodeError error;
   switch (change.kind) {
     case ChangeKind::kRead:
-    case ChangeKind::kInsert: error = decode_insert(fields_of(change), new_fields, row); break;
-    case ChangeKind::kUpdate: error = decode_update(fields_of(change), old_fields, new_fields, row); break;
-    case ChangeKind::kDelete: error = decode_delete(fields_of(change), old_fields, row); break;
+    case ChangeKind::kInsert:
+      error = decode_insert(fields_of(change), new_fields, row);
+      break;
+    case ChangeKind::kUpdate:
+      error = decode_update(fields_of(change), old_fields, new_fields, row);
+      break;
+    case ChangeKind::kDelete:
+      error = decode_delete(fields_of(change), old_fields, row);
+      break;
     case ChangeKind::kTruncate:
-    case ChangeKind::kMessage: return {Reason::kUnknownMessage, 0};
+    case ChangeKind::kMessage:
+      return {Reason::kUnknownMessage, 0};
   }
   // Which image is there follows from the message, not from its size: a table may have no columns.
   const bool has_new = change.kind != ChangeKind::kDelete;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a format needs to know of PostgreSQL's rows, as one type: formats are templates over it and know no source.
+// Everything a format needs to know of PostgreSQL's rows, as one type: formats are templates over it and know
+// no source.
 #pragma once
 #include <cstddef>
 #include <cstdint>

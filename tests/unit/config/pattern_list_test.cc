@@ -46,15 +46,19 @@ TEST(PatternList, TellsWhichEntryMatched) {
   EXPECT_EQ(list.first_match("nothing"), std::nullopt);
 }
 
-std::string complaint_of(const absl::StatusOr<PatternList>& list) { return std::string(list.status().message()); }
+std::string complaint_of(const absl::StatusOr<PatternList>& list) {
+  return std::string(list.status().message());
+}
 
 TEST(PatternList, RefusesByEntryAndPlace) {
   EXPECT_EQ(complaint_of(PatternList::parse("a,(")), "entry 2: not a regular expression, at character 2");
   EXPECT_EQ(complaint_of(PatternList::parse("[z-a]")), "entry 1: not a regular expression, at character 5");
-  EXPECT_EQ(complaint_of(PatternList::compile({std::string(5000, 'a')})), "entry 1: longer than 4096 characters");
+  EXPECT_EQ(complaint_of(PatternList::compile({std::string(5000, 'a')})),
+            "entry 1: longer than 4096 characters");
   EXPECT_EQ(complaint_of(PatternList::compile({"\xFF"})), "entry 1: not UTF-8");
   EXPECT_EQ(complaint_of(PatternList::parse(std::string(100, '('))), "entry 1: more than 64 groups");
-  EXPECT_EQ(complaint_of(PatternList::compile(std::vector<std::string>(1001, "a"))), "more than 1000 entries");
+  EXPECT_EQ(complaint_of(PatternList::compile(std::vector<std::string>(1001, "a"))),
+            "more than 1000 entries");
 }
 
 TEST(PatternList, GivesUpOnExpressionsWithoutEnd) {

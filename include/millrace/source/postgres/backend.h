@@ -43,8 +43,8 @@ DecodeError decode_ready_for_query(Cursor in, TransactionState& out) noexcept;
 /// @return kTruncated or kTrailingBytes.
 DecodeError decode_command_complete(Cursor in, std::string_view& tag) noexcept;
 
-/// CopyBothResponse ('W') or CopyOutResponse ('H'), which are alike. A slot is streamed as text (format 0) without columns; what stands here is not
-/// needed, but must be well formed.
+/// CopyBothResponse ('W') or CopyOutResponse ('H'), which are alike. A slot is streamed as text (format 0)
+/// without columns; what stands here is not needed, but must be well formed.
 /// @return kTruncated, kTrailingBytes or kBadValue (a format other than 0 and 1).
 DecodeError decode_copy_both_response(Cursor in) noexcept;
 

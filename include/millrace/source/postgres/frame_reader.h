@@ -20,8 +20,8 @@ enum class FramePhase : std::uint8_t {
               ///< come at any time.
   kCopyBoth,  ///< From W or H to C or E: d, c, C, E, N, S, A. The server's own c is not the last word: a
               ///< keepalive that was asked for before may follow it.
-  kEnding,  ///< After C or E: C, E, Z, N, S, A. Z leads back to kCommand.
-  kFailed,  ///< After an error: nothing.
+  kEnding,    ///< After C or E: C, E, Z, N, S, A. Z leads back to kCommand.
+  kFailed,    ///< After an error: nothing.
 };
 
 /// A whole message. The body borrows the fed bytes.

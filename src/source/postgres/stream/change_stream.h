@@ -32,7 +32,8 @@ class RelationFactory {
   virtual bool captures(std::string_view schema, std::string_view table) const = 0;
   /// A version for what was announced. `described` is what the catalog says now (nullptr for tables that are
   /// not captured). Returns the version it made before when nothing has changed. Errors stop the pipeline.
-  virtual absl::StatusOr<RelationPtr> make(const RelationView& announced, const TableDescription* described) = 0;
+  virtual absl::StatusOr<RelationPtr> make(const RelationView& announced,
+                                           const TableDescription* described) = 0;
 };
 
 /// Owner: the ingest's thread. No I/O but scratch files; no clock.

@@ -49,8 +49,9 @@ bool has_line_end(std::string_view text) {
 bool starts_with_call(std::string_view expression) {
   (void)consume_prefix(expression, "(");
   const std::size_t name = static_cast<std::size_t>(
-      std::find_if_not(expression.begin(), expression.end(),
-                       [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; }) -
+      std::find_if_not(
+          expression.begin(), expression.end(),
+          [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; }) -
       expression.begin());
   if (name == 0 || name == expression.size() || expression[name] != '(') return false;
   std::string_view arguments = expression.substr(name + 1);
@@ -61,13 +62,14 @@ bool starts_with_call(std::string_view expression) {
 
 bool is_generated(std::string_view expression) {
   const std::string lower = lower_case(expression);
-  constexpr std::array<std::string_view, 5> kKeywords = {"current_timestamp", "current_time", "current_date", "localtime",
-                                                         "localtimestamp"};
-  return starts_with_call(expression) || std::find(kKeywords.begin(), kKeywords.end(), lower) != kKeywords.end();
+  constexpr std::array<std::string_view, 5> kKeywords = {"current_timestamp", "current_time", "current_date",
+                                                         "localtime", "localtimestamp"};
+  return starts_with_call(expression) ||
+         std::find(kKeywords.begin(), kKeywords.end(), lower) != kKeywords.end();
 }
 
-/// The text between the first pair of single quotes with no line end between; the whole expression when it holds no
-/// quote. A doubled quote ends the text, as it does in Debezium 3.6.
+/// The text between the first pair of single quotes with no line end between; the whole expression when it
+/// holds no quote. A doubled quote ends the text, as it does in Debezium 3.6.
 std::optional<std::string> literal(std::string_view expression) {
   if (!contains(expression, "'")) {
     if (expression.starts_with("NULL::")) return std::nullopt;
@@ -106,7 +108,8 @@ std::optional<std::string> floating(std::string_view expression) {
   if (*text == "NaN" || *text == "Infinity" || *text == "-Infinity") return *text;
   Float value{};
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size() || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc{} || end != text->data() + text->size() || !std::isfinite(value))
+    return std::nullopt;
   std::array<char, 64> shortest;
   const auto written = std::to_chars(shortest.data(), shortest.data() + shortest.size(), value);
   return std::string(shortest.data(), written.ptr);
@@ -119,7 +122,8 @@ std::optional<std::string> decimal(std::string_view expression) {
   std::string_view digits = *text;
   if (!consume_prefix(digits, "-")) (void)consume_prefix(digits, "+");
   const std::size_t points = static_cast<std::size_t>(std::count(digits.begin(), digits.end(), '.'));
-  if (points > 1 || digits.size() == points || digits.find_first_not_of("0123456789.") != kNone) return std::nullopt;
+  if (points > 1 || digits.size() == points || digits.find_first_not_of("0123456789.") != kNone)
+    return std::nullopt;
   if (text->front() == '+') text->erase(0, 1);
   return text;
 }
@@ -183,15 +187,16 @@ std::optional<std::string> enum_label(const TypeDescription& type, std::string_v
   const std::size_t cast = expression.rfind("::");
   if (cast == kNone) return std::nullopt;
   const std::optional<TypeName> name = parse_type_name(expression.substr(cast + 2));
-  if (!name || name->name != type.name || (!name->schema.empty() && name->schema != type.schema)) return std::nullopt;
+  if (!name || name->name != type.name || (!name->schema.empty() && name->schema != type.schema))
+    return std::nullopt;
   std::string_view label = expression.substr(0, cast);
   if (label.size() < 2 || label.front() != '\'' || label.back() != '\'') return std::nullopt;
   return std::string(label.substr(1, label.size() - 2));
 }
 
 /// nullopt where the type has no mapper at all.
-std::optional<std::optional<std::string>> mapped(std::uint32_t oid, std::int32_t modifier, const TypeDescription* type,
-                                                 std::string_view expression) {
+std::optional<std::optional<std::string>> mapped(std::uint32_t oid, std::int32_t modifier,
+                                                 const TypeDescription* type, std::string_view expression) {
   using Text = std::optional<std::string>;
   const std::string_view trimmed = stripped(expression);
   switch (oid) {
@@ -199,32 +204,47 @@ std::optional<std::optional<std::string>> mapped(std::uint32_t oid, std::int32_t
       const Text text = literal_or(trimmed, "false");
       return text ? Text(lower_case(*text) == "true" ? "t" : "f") : std::nullopt;
     }
-    case oid::kInt2: return integer<std::int16_t>(trimmed);
-    case oid::kInt4: return integer<std::int32_t>(trimmed);
-    case oid::kInt8: return integer<std::int64_t>(trimmed);
-    case oid::kFloat4: return floating<float>(trimmed);
-    case oid::kFloat8: return floating<double>(trimmed);
+    case oid::kInt2:
+      return integer<std::int16_t>(trimmed);
+    case oid::kInt4:
+      return integer<std::int32_t>(trimmed);
+    case oid::kInt8:
+      return integer<std::int64_t>(trimmed);
+    case oid::kFloat4:
+      return floating<float>(trimmed);
+    case oid::kFloat8:
+      return floating<double>(trimmed);
     case oid::kNumeric:
       if (modifier < 4) return Text();  // the value is a struct, and those cannot be defaults
       return decimal(trimmed);
     case oid::kText:
     case oid::kVarchar:
     case oid::kBpchar:
-    case oid::kXml: return literal_or(expression, "");
+    case oid::kXml:
+      return literal_or(expression, "");
     case oid::kJson:
-    case oid::kJsonb: return literal_or(expression, "{}");
+    case oid::kJsonb:
+      return literal_or(expression, "{}");
     case oid::kUuid: {
       Text text = literal_or(trimmed, "00000000-0000-0000-0000-000000000000");
       return text && is_uuid(*text) ? text : std::nullopt;
     }
-    case oid::kDate: return literal_or(trimmed, "1970-01-01");
-    case oid::kTime: return literal_or(trimmed, "00:00:00");
-    case oid::kTimestamp: return literal_or(trimmed, "1970-01-01 00:00:00");
-    case oid::kTimestamptz: return literal_or(trimmed, "1970-01-01 00:00:00+00");
-    case oid::kInterval: return literal_or(trimmed, "00:00:00");
-    case oid::kBit: return bits(trimmed, "00", modifier <= 1);
-    case oid::kVarbit: return bits(trimmed, "0", modifier == 1);
-    default: break;
+    case oid::kDate:
+      return literal_or(trimmed, "1970-01-01");
+    case oid::kTime:
+      return literal_or(trimmed, "00:00:00");
+    case oid::kTimestamp:
+      return literal_or(trimmed, "1970-01-01 00:00:00");
+    case oid::kTimestamptz:
+      return literal_or(trimmed, "1970-01-01 00:00:00+00");
+    case oid::kInterval:
+      return literal_or(trimmed, "00:00:00");
+    case oid::kBit:
+      return bits(trimmed, "00", modifier <= 1);
+    case oid::kVarbit:
+      return bits(trimmed, "0", modifier == 1);
+    default:
+      break;
   }
   if (type != nullptr && type->kind == 'e') return enum_label(*type, expression);
   return std::nullopt;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/postgres/type_map/type_map.h"
 
-
 #include <algorithm>
 #include <string_view>
 
@@ -23,8 +22,8 @@ const TypeDescription* find_type(const TableDescription& described, std::uint32_
   return at == described.types.end() ? nullptr : &at->second;
 }
 
-Column map_column(const ColumnView& announced, const TableDescription& described, const TypeMapOptions& options,
-                  std::vector<std::string>& warnings) {
+Column map_column(const ColumnView& announced, const TableDescription& described,
+                  const TypeMapOptions& options, std::vector<std::string>& warnings) {
   Column column;
   column.name = std::string(announced.name);
   const std::uint32_t oid = value_of(announced.type_oid);
@@ -34,7 +33,7 @@ Column map_column(const ColumnView& announced, const TableDescription& described
     column.captured = false;
     column.schema.optional = true;
     warnings.push_back(concat("column \"", column.name, "\" is left out of events: type ",
-                                    type != nullptr ? type->name : concat("with oid ", oid), " is not supported"));
+                              type != nullptr ? type->name : concat("with oid ", oid), " is not supported"));
     return column;
   }
   const ColumnDescription* known = find_column(described, announced.name);
@@ -49,7 +48,7 @@ Column map_column(const ColumnView& announced, const TableDescription& described
     column.default_text = std::move(result.text);
     if (!result.understood) {
       warnings.push_back(concat("column \"", column.name, "\": the default ", *known->default_expression,
-                                      " is no literal; its schema carries none"));
+                                " is no literal; its schema carries none"));
     }
   }
   return column;
@@ -63,7 +62,8 @@ std::optional<std::uint16_t> index_of(std::span<const ColumnView> columns, std::
 }
 
 /// The named columns' indices, in the order of the names; those not announced are left out.
-std::vector<std::uint16_t> indices_of(std::span<const ColumnView> columns, const std::vector<std::string>& names) {
+std::vector<std::uint16_t> indices_of(std::span<const ColumnView> columns,
+                                      const std::vector<std::string>& names) {
   std::vector<std::uint16_t> out;
   for (const std::string& name : names) {
     if (const auto index = index_of(columns, name)) out.push_back(*index);
@@ -102,7 +102,8 @@ std::vector<std::uint16_t> choose_key(const RelationView& announced, const Table
       if (primary.size() != described.primary_key.size() && !in_message.empty()) return in_message;
       break;
     case ReplicaIdentity::kFull:
-    case ReplicaIdentity::kNothing: break;
+    case ReplicaIdentity::kNothing:
+      break;
   }
   return primary.empty() ? unique : primary;
 }
@@ -148,8 +149,9 @@ MappedRelation map_snapshot_relation(const TableDescription& described, std::spa
                       described.primary_key.end();
     views.push_back(view);
   }
-  return map_relation(RelationView{RelationOid{described.oid}, described.schema, described.name, identity, views},
-                      described, options);
+  return map_relation(
+      RelationView{RelationOid{described.oid}, described.schema, described.name, identity, views}, described,
+      options);
 }
 
 }  // namespace millrace::postgres

@@ -51,7 +51,8 @@ Schema decimal(std::int32_t scale) {
 // Source: PostgreSQL, src/backend/utils/adt/numeric.c, make_numeric_typmod.
 MappedType map_numeric(std::int32_t modifier) {
   if (modifier < 4) {
-    MappedType mapped = named(SchemaType::kStruct, "io.debezium.data.VariableScaleDecimal", Op::kVariableDecimal);
+    MappedType mapped =
+        named(SchemaType::kStruct, "io.debezium.data.VariableScaleDecimal", Op::kVariableDecimal);
     mapped.schema.doc = "Variable scaled decimal";
     mapped.schema.fields = {{"scale", plain(SchemaType::kInt32)}, {"value", plain(SchemaType::kBytes)}};
     return mapped;
@@ -87,45 +88,72 @@ MappedType map_point() {
 /// Declared fractional digits; 6 when undeclared.
 std::int32_t time_precision(std::int32_t modifier) { return modifier < 0 ? 6 : modifier; }
 
-std::optional<MappedType> map_builtin(std::uint32_t oid, std::int32_t modifier, const TypeMapOptions& options) {
+std::optional<MappedType> map_builtin(std::uint32_t oid, std::int32_t modifier,
+                                      const TypeMapOptions& options) {
   using enum SchemaType;
   const std::int32_t precision = time_precision(modifier);
   switch (oid) {
-    case oid::kBool: return simple(kBoolean, Op::kBool);
-    case oid::kInt2: return simple(kInt16, Op::kInt16);
-    case oid::kInt4: return simple(kInt32, Op::kInt32);
-    case oid::kInt8: return simple(kInt64, Op::kInt64);
-    case oid::kOid: return simple(kInt64, Op::kOid);
-    case oid::kFloat4: return simple(kFloat32, Op::kFloat32);
-    case oid::kFloat8: return simple(kFloat64, Op::kFloat64);
-    case oid::kNumeric: return without_marker(map_numeric(modifier));
+    case oid::kBool:
+      return simple(kBoolean, Op::kBool);
+    case oid::kInt2:
+      return simple(kInt16, Op::kInt16);
+    case oid::kInt4:
+      return simple(kInt32, Op::kInt32);
+    case oid::kInt8:
+      return simple(kInt64, Op::kInt64);
+    case oid::kOid:
+      return simple(kInt64, Op::kOid);
+    case oid::kFloat4:
+      return simple(kFloat32, Op::kFloat32);
+    case oid::kFloat8:
+      return simple(kFloat64, Op::kFloat64);
+    case oid::kNumeric:
+      return without_marker(map_numeric(modifier));
     case oid::kMoney:
       return without_marker({decimal(options.money_fraction_digits),
                              make_conversion(Op::kMoney, options.money_fraction_digits)});
     case oid::kText:
     case oid::kVarchar:
     case oid::kBpchar:
-    case oid::kName: return simple(kString, Op::kText);
-    case oid::kChar: return simple(kString, Op::kChar);
-    case oid::kJson: return named(kString, "io.debezium.data.Json", Op::kText);
-    case oid::kJsonb: return named(kString, "io.debezium.data.Json", Op::kJsonb);
-    case oid::kXml: return named(kString, "io.debezium.data.Xml", Op::kText);
-    case oid::kUuid: return named(kString, "io.debezium.data.Uuid", Op::kUuid);
-    case oid::kTsvector: return named(kString, "io.debezium.data.Tsvector", Op::kTsvector);
+    case oid::kName:
+      return simple(kString, Op::kText);
+    case oid::kChar:
+      return simple(kString, Op::kChar);
+    case oid::kJson:
+      return named(kString, "io.debezium.data.Json", Op::kText);
+    case oid::kJsonb:
+      return named(kString, "io.debezium.data.Json", Op::kJsonb);
+    case oid::kXml:
+      return named(kString, "io.debezium.data.Xml", Op::kText);
+    case oid::kUuid:
+      return named(kString, "io.debezium.data.Uuid", Op::kUuid);
+    case oid::kTsvector:
+      return named(kString, "io.debezium.data.Tsvector", Op::kTsvector);
     case oid::kInet:
-    case oid::kCidr: return simple(kString, Op::kInet);
+    case oid::kCidr:
+      return simple(kString, Op::kInet);
     case oid::kMacaddr:
-    case oid::kMacaddr8: return simple(kString, Op::kMacaddr);
-    case oid::kInt4range: return simple(kString, Op::kInt4Range);
-    case oid::kInt8range: return simple(kString, Op::kInt8Range);
-    case oid::kNumrange: return simple(kString, Op::kNumRange);
-    case oid::kTsrange: return simple(kString, Op::kTsRange);
-    case oid::kTstzrange: return simple(kString, Op::kTstzRange);
-    case oid::kDaterange: return simple(kString, Op::kDateRange);
-    case oid::kBytea: return simple(kBytes, Op::kBytes);
+    case oid::kMacaddr8:
+      return simple(kString, Op::kMacaddr);
+    case oid::kInt4range:
+      return simple(kString, Op::kInt4Range);
+    case oid::kInt8range:
+      return simple(kString, Op::kInt8Range);
+    case oid::kNumrange:
+      return simple(kString, Op::kNumRange);
+    case oid::kTsrange:
+      return simple(kString, Op::kTsRange);
+    case oid::kTstzrange:
+      return simple(kString, Op::kTstzRange);
+    case oid::kDaterange:
+      return simple(kString, Op::kDateRange);
+    case oid::kBytea:
+      return simple(kBytes, Op::kBytes);
     case oid::kBit:
-    case oid::kVarbit: return without_marker(map_bits(oid, modifier));
-    case oid::kDate: return named(kInt32, "io.debezium.time.Date", Op::kDate);
+    case oid::kVarbit:
+      return without_marker(map_bits(oid, modifier));
+    case oid::kDate:
+      return named(kInt32, "io.debezium.time.Date", Op::kDate);
     case oid::kTime:
       return precision <= 3 ? named(kInt32, "io.debezium.time.Time", Op::kTimeMillis)
                             : named(kInt64, "io.debezium.time.MicroTime", Op::kTimeMicros);
@@ -134,10 +162,14 @@ std::optional<MappedType> map_builtin(std::uint32_t oid, std::int32_t modifier, 
                             : named(kInt64, "io.debezium.time.MicroTimestamp", Op::kTimestampMicros);
     case oid::kTimestamptz:
       return named(kString, "io.debezium.time.ZonedTimestamp", Op::kZonedTimestamp, precision);
-    case oid::kTimetz: return named(kString, "io.debezium.time.ZonedTime", Op::kZonedTime);
-    case oid::kInterval: return named(kInt64, "io.debezium.time.MicroDuration", Op::kInterval);
-    case oid::kPoint: return map_point();
-    default: return std::nullopt;
+    case oid::kTimetz:
+      return named(kString, "io.debezium.time.ZonedTime", Op::kZonedTime);
+    case oid::kInterval:
+      return named(kInt64, "io.debezium.time.MicroDuration", Op::kInterval);
+    case oid::kPoint:
+      return map_point();
+    default:
+      return std::nullopt;
   }
 }
 
@@ -153,7 +185,8 @@ MappedType array_of(const MappedType& element, bool element_optional, Unavailabl
   return mapped;
 }
 
-/// How events show arrays of a built-in type: which, with optional elements or not, with a TOAST marker or not.
+/// How events show arrays of a built-in type: which, with optional elements or not, with a TOAST marker or
+/// not.
 struct ArrayRule {
   std::uint32_t array;
   std::uint32_t element;
@@ -161,8 +194,8 @@ struct ArrayRule {
   Unavailable unavailable = Unavailable::kNull;
 };
 
-// Source: debezium-contract 2.10 (Arrays) and 2.5. What is not here is not supported: arrays of bit, money, name,
-// interval, varbit, xml and point among them.
+// Source: debezium-contract 2.10 (Arrays) and 2.5. What is not here is not supported: arrays of bit, money,
+// name, interval, varbit, xml and point among them.
 constexpr ArrayRule kArrays[] = {
     {oid::kBoolArray, oid::kBool},
     {oid::kInt2Array, oid::kInt2},
@@ -252,7 +285,8 @@ std::optional<MappedType> map_type(std::uint32_t oid, std::int32_t modifier, con
     const TypeDescription& type = found->second;
     if (type.kind == 'e') return map_enum(type);
     if (type.kind != 'd') {
-      return type.element != 0 && type.category == 'A' ? map_described_array(type, types) : map_extension(type);
+      return type.element != 0 && type.category == 'A' ? map_described_array(type, types)
+                                                       : map_extension(type);
     }
     // The outermost modifier that is set counts: PostgreSQL allows none on a domain's use.
     if (modifier == -1) modifier = type.base_modifier;

@@ -50,7 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"below_ten_millions_plain", Op::kFloat64, 0, "9999999.5", "416312cff0000000", "9999999.5"},
         Case{"ten_millions", Op::kFloat64, 0, "10000000", "416312d000000000", "1.0E7"},
         Case{"plain_on_the_server_only", Op::kFloat64, 0, "12345678.9", "41678c29dccccccd", "1.23456789E7"},
-        Case{"exponent", Op::kFloat64, 0, "1.234e-05", "3ee9e0f9a7662d7a", "1.234E-5"},
+        Case{"exponent", Op::kFloat64, 0, "1.234e-05", "3ee9e0fcaf9380fc", "1.234E-5"},
         Case{"large", Op::kFloat64, 0, "1e+100", "54b249ad2594c37d", "1.0E100"},
         Case{"seventeen_digits", Op::kFloat64, 0, "0.30000000000000004", "3fd3333333333334",
              "0.30000000000000004"},

@@ -100,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Length{"negative", "64 ffffffff", FramePhase::kCopyBoth, FrameResult::kError},
                     Length{"least_negative", "64 80000000", FramePhase::kCopyBoth, FrameResult::kError},
                     Length{"notice_three", "4e 00000003", FramePhase::kCommand, FrameResult::kError},
-                    Length{"notice_over_the_limit", "4e 00000069", FramePhase::kCommand, FrameResult::kError}),
+                    Length{"notice_over_the_limit", "4e 00000069", FramePhase::kCommand,
+                           FrameResult::kError}),
     [](const auto& row) { return std::string(row.param.name); });
 
 // Every byte as a type, in every phase.
