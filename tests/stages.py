@@ -310,8 +310,8 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "quickstart", "e2e", "asan", "tsan", "fuzz"]
-FULL_STAGES = STAGES + ["tidy", "bench"]
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "quickstart", "e2e"]
+FULL_STAGES = STAGES + ["tidy", "asan", "tsan", "fuzz", "bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
 

@@ -29,7 +29,7 @@ std::optional<std::string> to_json(const Conversion& conversion, std::string_vie
 
 debezium::ConversionFacts postgres_facts() {
   return {to_json, [](const Conversion& conversion) { return postgres::fixed_bytes(conversion); },
-          [](const Conversion& conversion) { 
+          [](const Conversion& conversion) {
             return postgres::growth_is_bounded(conversion, FieldKind::kText) &&
                    postgres::growth_is_bounded(conversion, FieldKind::kBinary);
           }};
