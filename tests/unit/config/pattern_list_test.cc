@@ -52,7 +52,7 @@ std::string complaint_of(const absl::StatusOr<PatternList>& list) {
 
 TEST(PatternList, RefusesByEntryAndPlace) {
   EXPECT_EQ(complaint_of(PatternList::parse("a,(")), "entry 2: not a regular expression, at character 2");
-  EXPECT_EQ(complaint_of(PatternList::parse("[z-a]")), "entry 1: not a regular expression, at character 5");
+  EXPECT_EQ(complaint_of(PatternList::parse("[z-a]")), "entry 1: not a regular expression, at character 6");
   EXPECT_EQ(complaint_of(PatternList::compile({std::string(5000, 'a')})),
             "entry 1: longer than 4096 characters");
   EXPECT_EQ(complaint_of(PatternList::compile({"\xFF"})), "entry 1: not UTF-8");
