@@ -17,6 +17,14 @@ std::string_view variable(const char* name) noexcept {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing here sets variables
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
+
+/// The number a variable holds; 0 when it holds none, or less.
+std::int64_t number(const char* name) noexcept {
+  const std::string_view text = variable(name);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value > 0 ? value : 0;
+}
 }  // namespace
 
 bool notify_systemd(std::string_view state) noexcept {
@@ -37,10 +45,9 @@ bool notify_systemd(std::string_view state) noexcept {
 }
 
 std::int64_t watchdog_interval_us() noexcept {
-  const std::string_view text = variable("WATCHDOG_USEC");
-  std::int64_t us = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), us);
-  return error == std::errc() && end == text.data() + text.size() && us > 0 ? us / 2 : 0;
+  // systemd names the process it means: children inherit the variables.
+  if (!variable("WATCHDOG_PID").empty() && number("WATCHDOG_PID") != ::getpid()) return 0;
+  return number("WATCHDOG_USEC") / 2;
 }
 
 }  // namespace millrace

@@ -11,7 +11,8 @@ namespace millrace {
 /// abstract socket. Does nothing without one. @return false when it could not be sent.
 bool notify_systemd(std::string_view state) noexcept;
 
-/// How often WATCHDOG=1 is wanted: half of WATCHDOG_USEC; 0: not at all.
+/// How often WATCHDOG=1 is wanted: half of WATCHDOG_USEC; 0: not at all, or not from this
+/// process (WATCHDOG_PID).
 std::int64_t watchdog_interval_us() noexcept;
 
 }  // namespace millrace
