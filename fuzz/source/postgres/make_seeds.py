@@ -95,6 +95,7 @@ def shorten(session):
 
 
 def main():
+    shown = []
     for recording in sorted(REPOSITORY.glob("tests/data/postgresql-*/*.session"), reverse=True):
         version = recording.parent.name.removeprefix("postgresql-")
         abort_with_lsn = "parallel" in recording.stem
@@ -105,13 +106,15 @@ def main():
                 body = frame[30:]
                 save_message(body, in_stream, abort_with_lsn)
                 in_stream = body[:1] == b"S" or in_stream and body[:1] != b"E"
+        kinds = [abort_with_lsn] + [frame[:1] + frame[30:31] * (frame[5:6] == b"w") for frame in session]
         data = shorten(session)
-        if len(data) <= SESSION_BYTES_MAX:
-            # Cut into slices of 255, 1 and 40 bytes in turn.
-            save("postgres_session", f"{recording.stem}_pg{version}", bytes([abort_with_lsn, 3, 255, 1, 40]) + data)
-            save("postgres_session", f"{recording.stem}_pg{version}_at_once", bytes([abort_with_lsn, 0]) + data)
-            # Phase: after a command; bodies up to 255 bytes.
-            save("postgres_frame", f"{recording.stem}_pg{version}", bytes([0, 255, 2, 3, 90]) + data[:2000])
+        if kinds in shown or len(data) > SESSION_BYTES_MAX:
+            continue
+        shown.append(kinds)
+        # Cut into slices of 255, 1 and 40 bytes in turn.
+        save("postgres_session", f"{recording.stem}_pg{version}", bytes([abort_with_lsn, 3, 255, 1, 40]) + data)
+        # Phase: after a command; bodies up to 255 bytes.
+        save("postgres_frame", f"{recording.stem}_pg{version}", bytes([0, 255, 2, 3, 90]) + data[:2000])
 
 
 if __name__ == "__main__":
