@@ -13,16 +13,15 @@ void GatherPolicy::forget() noexcept {
 
 void GatherPolicy::add(std::int64_t bytes, std::int64_t at_us) noexcept {
   const std::int64_t step = std::max(at_us / kStepUs, step_);
-  const auto size = static_cast<std::int64_t>(steps_.size());
-  if (step - step_ >= size) {
+  if (step - step_ >= kSteps) {
     forget();
   } else {
     for (std::int64_t old = step_ + 1; old <= step; ++old) {
-      window_bytes_ -= std::exchange(steps_[static_cast<std::size_t>(old % size)], 0);
+      window_bytes_ -= std::exchange(steps_[static_cast<std::size_t>(old % kSteps)], 0);
     }
   }
   step_ = step;
-  steps_[static_cast<std::size_t>(step % size)] += bytes;
+  steps_[static_cast<std::size_t>(step % kSteps)] += bytes;
   window_bytes_ += bytes;
 }
 

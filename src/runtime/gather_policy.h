@@ -43,11 +43,12 @@ class GatherPolicy {
 
  private:
   static constexpr std::int64_t kStepUs = 125;
+  static constexpr std::int64_t kSteps = 8;
   void add(std::int64_t bytes, std::int64_t at_us) noexcept;
   void forget() noexcept;
 
   const Mode mode_;
-  std::array<std::int64_t, 8> steps_{};  // bytes per kStepUs, as a ring; their sum is window_bytes_
+  std::array<std::int64_t, kSteps> steps_{};  // bytes per kStepUs, as a ring; their sum is window_bytes_
   std::int64_t window_bytes_ = 0;
   std::int64_t step_ = 0;  // number of the newest step
   // What the rate lets the next read expect; -1: no pause was given.

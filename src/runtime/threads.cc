@@ -65,8 +65,8 @@ absl::Status pin_thread(std::span<const int> cores) {
     CPU_SET_S(static_cast<std::size_t>(core), kCoreSetSize, set.get());
   }
   if (::sched_setaffinity(0, kCoreSetSize, set.get()) == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot run on cores ", absl::StrJoin(cores, ","), ": ", std::strerror(errno)));
+  return absl::FailedPreconditionError(absl::StrCat("cannot run on cores ", absl::StrJoin(cores, ","), ": ",
+                                                    std::generic_category().message(errno)));
 }
 
 absl::StatusOr<std::vector<int>> parse_core_list(std::string_view text) {
@@ -83,7 +83,10 @@ absl::StatusOr<std::vector<int>> parse_core_list(std::string_view text) {
     int first = 0;
     if (!number(first)) return bad_core_list(text);
     int last = first;
-    if (at != end && *at == '-' && (++at, !number(last))) return bad_core_list(text);
+    if (at != end && *at == '-') {
+      ++at;
+      if (!number(last)) return bad_core_list(text);
+    }
     if (last < first || (at != end && *at != ',')) return bad_core_list(text);
     for (int core = first; core <= last; ++core) cores.push_back(core);
     more = at != end;

@@ -9,9 +9,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
-#include <cstring>
 #include <limits>
+#include <system_error>
 
 namespace millrace {
 namespace {
@@ -42,8 +43,8 @@ constexpr std::array<unsigned, UringReactor::kFlagSetCount> kFlagSets = {
 constexpr unsigned kFeatures = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS |
                                IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
 
-std::uint64_t tag_of(Completion* done) noexcept { return reinterpret_cast<std::uint64_t>(done); }
-Completion* completion_of(std::uint64_t tag) noexcept { return reinterpret_cast<Completion*>(tag); }
+std::uint64_t tag_of(Completion* done) noexcept { return std::bit_cast<std::uint64_t>(done); }
+Completion* completion_of(std::uint64_t tag) noexcept { return std::bit_cast<Completion*>(tag); }
 
 // Short of memory, or of room for completions: what is queued stays queued until the next turn.
 void check_entered(int result) {
@@ -92,7 +93,8 @@ absl::StatusOr<std::unique_ptr<UringReactor>> UringReactor::make(std::size_t fir
     error = ::io_uring_queue_init_params(kEntries, &reactor->ring_, &params);
     if (error != -EINVAL) break;  // what an older kernel says to a flag it does not know
   }
-  if (error != 0) return absl::UnavailableError(absl::StrCat("io_uring_setup: ", std::strerror(-error)));
+  if (error != 0)
+    return absl::UnavailableError(absl::StrCat("io_uring_setup: ", std::generic_category().message(-error)));
   reactor->ring_made_ = true;
   if (const unsigned missing = kFeatures & ~reactor->ring_.features; missing != 0) {
     return absl::UnavailableError(
