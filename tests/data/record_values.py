@@ -26,6 +26,7 @@ decimal.getcontext().prec = 200_000
 SESSION = """set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set timezone = 'UTC'; set extra_float_digits = 1;
              set bytea_output = 'hex'; set lc_monetary = 'C'"""
 DAYS_PER_MONTH = 365.25 / 12.0
+MOST = {"f": struct.unpack("f", b"\xff\xff\x7f\x7f")[0], "d": sys.float_info.max}
 
 
 class Unrepresentable(Exception):
@@ -54,22 +55,24 @@ def base64_of(data):
     return '"' + base64.b64encode(data).decode() + '"'
 
 
-def java_float(text):
-    """Java's notation of the shortest digits, which the server's text has."""
+def java_float(text, code="d"):
+    """Java's notation: the fewest digits, but two at least, that round to the value; the closest of these. The server's
+    own text may have a digit more: it leaves out digits that lie exactly between two values."""
     value = float(text)
     if math.isnan(value) or math.isinf(value):
         return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
-    sign, digits, exponent = decimal.Decimal(text).as_tuple()
-    minus = "-" if sign else ""
-    digits = "".join(map(str, digits)).lstrip("0")
-    stripped = digits.rstrip("0")
-    if not stripped:
+    value, = struct.unpack(code, struct.pack(code, value))
+    minus = "-" if math.copysign(1, value) < 0 else ""
+    if value == 0:
         return minus + "0.0"
-    exponent += len(digits) - 1
-    digits = stripped
+    for digits in range(1, 17):
+        shortest = f"{abs(value):.{digits}e}"
+        if struct.pack(code, min(float(shortest), MOST[code])) == struct.pack(code, abs(value)):
+            break
+    digits, _, exponent = shortest.replace(".", "").partition("e")
+    digits, exponent = digits.rstrip("0"), int(exponent)
     if -3 <= exponent < 7:
-        plain = format(decimal.Decimal(text).copy_abs(), "f")
-        whole, _, fraction = plain.partition(".")
+        whole, _, fraction = format(decimal.Decimal(shortest), "f").partition(".")
         return f"{minus}{whole}.{fraction.rstrip('0') or '0'}"
     return f"{minus}{digits[0]}.{digits[1:] or '0'}E{exponent}"
 
@@ -180,7 +183,7 @@ def kinds(rng):
             value = struct.unpack(">" + code, rng.randbytes(size))[0]
             made.append(repr(value) if math.isfinite(value) else "NaN")
         made += [repr(round(rng.uniform(-10**rng.randrange(12), 10**rng.randrange(12)), rng.randrange(6))) for _ in range(count)]
-        return made + ["0", "-0", "1", "Infinity", "-Infinity", "NaN", "1e-3", "9999999", "1e7", "123456789012345680", "1e15", "1e16"]
+        return made + ["0", "-0", "1", "Infinity", "-Infinity", "NaN", "1e-3", "9999999", "1e7", "123456789012345680", "1e15", "1e16", "1e23", "9007199254740993", "16777217", "1e-45"]
 
     def decimals(count, whole, scale):
         return [f"{rng.choice(['', '-'])}{rng.randrange(10**rng.randint(0, whole))}.{rng.randrange(10**scale):0{scale}d}" if scale
@@ -258,7 +261,7 @@ def kinds(rng):
         Kind("int4", "int4", numbers(100, -2**31, 2**31 - 1), verbatim),
         Kind("int8", "int8", numbers(200, -2**63, 2**63 - 1), verbatim),
         Kind("oid", "oid", numbers(50, 0, 2**32 - 1), verbatim),
-        Kind("float4", "float4", floats(150, "f"), lambda text, known: java_float(text)),
+        Kind("float4", "float4", floats(150, "f"), lambda text, known: java_float(text, "f")),
         Kind("float8", "float8", floats(300, "d"), lambda text, known: java_float(text)),
         Kind("decimal:2", "numeric(12,2)", decimals(100, 10, 2), lambda text, known: scaled(text, 2)),
         Kind("decimal:0", "numeric(18)", decimals(60, 18, 0), lambda text, known: scaled(text, 0)),

@@ -22,6 +22,8 @@ struct Limits<double> {
   static constexpr int kExponentMax = 308;
   static constexpr int kExponentMin = -324;
   static constexpr int kSingleDigitBelow = -320;
+  static constexpr std::size_t kDistinctDigits = 15;  // decimals of so many digits are different values
+  static constexpr int kHalfwayFrom = 15;             // 2^53 and more
 };
 template <>
 struct Limits<float> {
@@ -29,6 +31,8 @@ struct Limits<float> {
   static constexpr int kExponentMax = 38;
   static constexpr int kExponentMin = -45;
   static constexpr int kSingleDigitBelow = -43;
+  static constexpr std::size_t kDistinctDigits = 6;
+  static constexpr int kHalfwayFrom = 7;  // 2^24 and more
 };
 
 /// d.ddd * 10^exponent: significant digits without zeros at either end; none: zero.
@@ -171,6 +175,12 @@ char* put_text(char* out, std::string_view text) noexcept {
       return nullptr;
     }
     if (number.exponent < Limits<Float>::kSingleDigitBelow) return convert_text<Float>(out, text);
+    // PostgreSQL never prints a decimal that lies exactly between two values, though it rounds to the one
+    // meant; Java does when it is shorter: 1.0E23, where the server has 9.999999999999999e+22. Below 2^53
+    // such decimals are too long.
+    if (number.exponent >= Limits<Float>::kHalfwayFrom && number.count > Limits<Float>::kDistinctDigits) {
+      return convert_text<Float>(out, text);
+    }
   }
   if (negative) *out++ = '-';
   return put_decimal(out, number);
