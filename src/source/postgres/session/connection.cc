@@ -175,12 +175,13 @@ void Connection::cancel() {
 }
 
 bool Connection::alive() {
-  if (PQstatus(connection_) != CONNECTION_OK) return false;
-  pollfd waiting{PQsocket(connection_), POLLIN, 0};
-  if (poll(&waiting, 1, 0) == 0) return true;
-  // Something came unasked: a notice, a changed parameter, or the end.
-  return PQconsumeInput(connection_) == 1 && PQisBusy(connection_) == 0 &&
-         PQstatus(connection_) == CONNECTION_OK;
+  while (PQstatus(connection_) == CONNECTION_OK) {
+    pollfd waiting{PQsocket(connection_), POLLIN, 0};
+    if (poll(&waiting, 1, 0) == 0) return true;
+    // Something came unasked: a notice, a changed parameter, the server's goodbye, and behind it the end.
+    if (PQconsumeInput(connection_) != 1 || PQisBusy(connection_) != 0) return false;
+  }
+  return false;
 }
 
 std::uint64_t Result::lsn(int row, int column) const noexcept {
