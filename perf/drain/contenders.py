@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who drains a log. Each runs from the start of its process to the moment it has taken the log's end, on a copy of the
+slot made for the run; figures of the process and of its walsender come back."""
+
+import dataclasses
+import json
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from drain import machine
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BINARY = REPOSITORY / "build/release/src/cli/millrace"
+LOOK_EVERY = 0.02
+PATIENCE = 900
+
+
+class RunFailed(RuntimeError):
+    pass
+
+
+@dataclasses.dataclass
+class Figures:
+    seconds: float
+    cpu: float
+    walsender_cpu: float
+    peak_rss_mib: float
+    steal: float = 0.0
+
+
+def lsn(text):
+    high, _, low = text.partition("/")
+    return (int(high, 16) << 32) | int(low, 16)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Walsender:
+    """The CPU of the server's process that serves a slot."""
+
+    def __init__(self, server, slot):
+        self.connection = server.connect()
+        self.slot = slot
+        self.pid = None
+        self.seconds = 0.0
+
+    def look(self):
+        if self.pid is None:
+            with self.connection.cursor() as cursor:
+                cursor.execute("select active_pid from pg_replication_slots where slot_name = %s", [self.slot])
+                self.pid = cursor.fetchone()[0]
+        if self.pid is not None:
+            self.seconds = machine.cpu_seconds(self.pid) or self.seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class RecvLogical:
+    name: str = "pg_recvlogical"
+    options: tuple = (("proto_version", "1"),)
+    conninfo: tuple = ()
+
+    def run(self, server, workload, slot, end):
+        words = [server.program("pg_recvlogical"), "--start", "-S", slot, "-f", "/dev/null", "--no-loop", f"--endpos={end}",
+                 "-d", server.conninfo(**dict(self.conninfo)), "-o", f"publication_names={workload.name}"]
+        for name, value in self.options:
+            words += ["-o", f"{name}={value}"]
+        walsender = Walsender(server, slot)
+        cpu = peak = 0.0
+        started = time.monotonic()
+        process = subprocess.Popen(words, env=server.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        while process.poll() is None:
+            cpu = machine.cpu_seconds(process.pid) or cpu
+            peak = (machine.status_kib(process.pid, "VmHWM") or 0) / 1024 or peak
+            walsender.look()
+            try:
+                process.wait(LOOK_EVERY)
+            except subprocess.TimeoutExpired:
+                pass
+        seconds = time.monotonic() - started
+        if process.returncode != 0:
+            raise RunFailed(process.stderr.read().decode())
+        return Figures(seconds, cpu, walsender.seconds, peak)
+
+
+@dataclasses.dataclass(frozen=True)
+class Millrace:
+    name: str
+    options: tuple = ()
+
+    def run(self, server, workload, slot, end, keep=None):
+        """keep: a folder for the output file, which is else of no interest."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-perf"))
+        port = free_port()
+        keys = {
+            "name": "drain", "connector": "postgresql", "topic.prefix": "perf", "database.hostname": "127.0.0.1",
+            "database.port": server.port, "database.user": "postgres", "database.dbname": "postgres",
+            "slot.name": slot, "publication.name": workload.name, "publication.autocreate.mode": "disabled",
+            "table.include.list": f"public.{workload.name}", "snapshot.mode": "no_data", "schemas.enable": False,
+            **dict(self.options),
+        }
+        if keep:
+            keys |= {"sink": "file", "file.path": str(keep)}
+        file = folder / "millrace.yaml"
+        file.write_text(f"data.dir: {folder}/data\nhttp.listen: 127.0.0.1:{port}\npipelines:\n  -\n" +
+                        "".join(f"    {key}: {json.dumps(value)}\n" for key, value in keys.items()))
+        walsender = Walsender(server, slot)
+        wanted = lsn(end)
+        with open(folder / "log", "wb") as log:
+            started = time.monotonic()
+            process = subprocess.Popen([BINARY, "run", file], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            while acknowledged(port) < wanted:
+                if process.poll() is not None or time.monotonic() - started > PATIENCE:
+                    raise RunFailed(f"{self.name}: {process.poll()}: " + (folder / "log").read_text(errors="replace")[-3000:])
+                walsender.look()
+                time.sleep(LOOK_EVERY)
+            seconds = time.monotonic() - started
+            figures = Figures(seconds, machine.cpu_seconds(process.pid), walsender.seconds,
+                              machine.status_kib(process.pid, "VmHWM") / 1024)
+            process.terminate()
+            if process.wait(30) != 0:
+                raise RunFailed(f"{self.name} ended with {process.returncode}: " +
+                                (folder / "log").read_text(errors="replace")[-3000:])
+            return figures
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def acknowledged(port):
+    """The position up to which the sink has everything; 0 when it cannot be known."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            found = re.search(rb'millrace_position\{[^}]*stage="acknowledged"[^}]*\} ([0-9.e+]+)', answer.read())
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return 0
+    return int(float(found[1])) if found else 0
