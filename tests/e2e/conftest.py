@@ -11,7 +11,10 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests" / "servers"))
 
+sys.path.insert(0, str(REPOSITORY / "tests" / "e2e"))
+
 from postgres import PostgresServer  # noqa: E402
+from program import Millrace  # noqa: E402
 
 PG_VERSIONS = [int(version) for version in os.environ.get("MILLRACE_PG_VERSIONS", "17").split()]
 
@@ -46,3 +49,17 @@ def millrace():
     if not binary.exists():
         pytest.fail(f"{binary} is absent: build it first (cmake --build --preset release --target millrace)")
     return str(binary)
+
+
+@pytest.fixture
+def run(millrace, postgres, tmp_path):
+    """run(name, **options): a pipeline that is not started yet; ended and cleaned up after the test."""
+    made = []
+
+    def make(name, server=None, process=None, **options):
+        made.append(Millrace(millrace, server or postgres, tmp_path, name, process, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.clean_up()

@@ -2,92 +2,12 @@
 """The whole program into a file: the snapshot and the stream of a real server, and the promise after a crash:
 nothing lost, nothing twice, order kept."""
 
-import json
 import os
-import pathlib
 import random
-import signal
-import subprocess
 import threading
 import time
 
-import pytest
-
-
-class Millrace:
-    """The program on a pipeline of its own, in a folder of its own."""
-
-    def __init__(self, binary, server, folder, name, **options):
-        self.binary = binary
-        self.name = name
-        self.folder = pathlib.Path(folder)
-        self.output = self.folder / "events.jsonl"
-        self.process = None
-        keys = {
-            "name": name, "connector": "postgresql", "topic.prefix": "p", "database.hostname": "127.0.0.1",
-            "database.port": server.port, "database.user": "postgres", "database.dbname": "postgres",
-            "slot.name": name, "publication.name": name, "schemas.enable": False, "sink": "file",
-            "file.path": str(self.output), "checkpoint.interval.ms": 100, "file.fsync.interval.ms": 50,
-            "retriable.restart.connector.wait.ms": 500, **options,
-        }
-        lines = [f"data.dir: {self.folder}/data", "http.listen: 'off'", "pipelines:"]
-        for i, (key, value) in enumerate(keys.items()):
-            lines.append(("  - " if i == 0 else "    ") + f"{key}: {json.dumps(value)}")
-        self.config = self.folder / "millrace.yaml"
-        self.config.write_text("\n".join(lines) + "\n")
-
-    def start(self):
-        self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen([self.binary, "run", str(self.config)], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self, timeout=20):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout)
-
-    def events(self):
-        if not self.output.exists():
-            return []
-        text = self.output.read_bytes()
-        return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
-
-    def wait_for(self, done, timeout=60):
-        until = time.monotonic() + timeout
-        while time.monotonic() < until:
-            events = self.events()
-            if done(events):
-                return events
-            if self.process.poll() is not None:
-                pytest.fail(f"ended with {self.process.returncode}: {self.log_text()}")
-            time.sleep(0.1)
-        pytest.fail(f"{len(self.events())} events after {timeout} s; last {self.events()[-2:]}\n{self.log_text()}")
-
-    def log_text(self):
-        return (self.folder / "log").read_text(errors="replace")[-4000:]
-
-
-@pytest.fixture
-def run(millrace, postgres, tmp_path):
-    made = []
-
-    def make(name, **options):
-        made.append(Millrace(millrace, postgres, tmp_path, name, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        if one.process and one.process.poll() is None:
-            one.kill()
-        postgres.wait_for(f"select count(*) from pg_replication_slots where slot_name = '{one.name}' and active", 0)
-        postgres.execute(f"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{one.name}'")
-
-
-def operations(events):
-    return [event["value"]["op"] if event["value"] else None for event in events]
+from program import operations
 
 
 def test_snapshot_then_stream(run, postgres):
@@ -98,7 +18,7 @@ def test_snapshot_then_stream(run, postgres):
     assert operations(events) == ["r", "r"]
     assert [event["value"]["source"]["snapshot"] for event in events] == ["first", "last"]
     assert events[1]["value"]["after"]["v"] == 'b"é'
-    pipeline.wait_for(lambda _: postgres.value("select count(*) from pg_replication_slots where slot_name = 'first' and active") == 1)
+    pipeline.wait_streaming()
     postgres.execute("insert into first values (3, 'c', -2)")
     postgres.execute("update first set v = 'd' where id = 1")
     postgres.execute("update first set id = 30 where id = 3")
@@ -121,7 +41,7 @@ def test_stream_and_snapshot_show_the_same_row(run, postgres):
     pipeline = run("both_ways", **{"table.include.list": "public.both_ways"})
     pipeline.start()
     pipeline.wait_for(lambda events: len(events) == 1)
-    pipeline.wait_for(lambda _: postgres.value("select count(*) from pg_replication_slots where slot_name = 'both_ways' and active") == 1)
+    pipeline.wait_streaming()
     postgres.execute(f"insert into both_ways values (2{row[2:]}")
     events = pipeline.wait_for(lambda events: len(events) == 2)
     copied, streamed = (event["value"]["after"] for event in events)
@@ -134,7 +54,7 @@ def test_killed_again_and_again_loses_and_repeats_nothing(run, postgres):
     postgres.execute("create table counted (writer int, n int, pad text, primary key (writer, n))")
     pipeline = run("counted", **{"table.include.list": "public.counted", "snapshot.mode": "no_data"})
     pipeline.start()
-    pipeline.wait_for(lambda _: postgres.value("select count(*) from pg_replication_slots where slot_name = 'counted' and active") == 1)
+    pipeline.wait_streaming()
     stopping = threading.Event()
     written = {}
 
@@ -178,7 +98,7 @@ def test_server_restarts_are_survived(run, postgres):
     postgres.execute("create table survives (id int primary key)")
     pipeline = run("survives", **{"table.include.list": "public.survives", "snapshot.mode": "no_data"})
     pipeline.start()
-    pipeline.wait_for(lambda _: postgres.value("select count(*) from pg_replication_slots where slot_name = 'survives' and active") == 1)
+    pipeline.wait_streaming()
     for n, mode in enumerate(["fast", "immediate"]):
         postgres.execute(f"insert into survives select generate_series({n * 100 + 1}, {n * 100 + 100})")
         postgres.restart(mode)
