@@ -4,30 +4,12 @@
 
 #include <string>
 
-#include "pipeline/encoders/encoders.h"
-#include "support/change_batch.h"
+#include "unit/pipeline/encoders/encoding.h"
 
 namespace millrace {
 namespace {
 
 using namespace test;  // NOLINT: the harness reads as verbs
-
-debezium::EnvelopeOptions plain_options() {
-  debezium::EnvelopeOptions options;
-  options.version = "3.6.1.Final";
-  options.topic_prefix = "p";
-  options.database = "db";
-  options.key_schemas = false;
-  options.value_schemas = false;
-  return options;
-}
-
-TestTable skeleton() {
-  TestTable table;
-  table.columns = {{"id", 23, -1, true, {}}, {"v", 25, -1, false, {}}};
-  table.primary_key = {"id"};
-  return table;
-}
 
 constexpr char kSource[] =
     R"("source":{"version":"3.6.1.Final","connector":"postgresql","name":"p","ts_ms":1600000000654,)"
