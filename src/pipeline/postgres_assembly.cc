@@ -72,6 +72,8 @@ postgres::PostgresSourceOptions source_options(const PipelineConfig& config) {
   options.status_interval_us = config.status_update_interval_ms * 1000;
   options.retry_wait_us = config.retriable_restart_wait_ms * 1000;
   options.retries_max = config.errors_max_retries;
+  options.slot_retry_wait_us = config.slot.retry_delay_ms * 1000;
+  options.slot_retries_max = config.slot.max_retries;
   options.gather = config.gather == GatherMode::kOff      ? GatherPolicy::Mode::kOff
                    : config.gather == GatherMode::kAlways ? GatherPolicy::Mode::kAlways
                                                           : GatherPolicy::Mode::kAdaptive;

@@ -17,6 +17,7 @@ def test_snapshot_then_stream(run, postgres):
     events = pipeline.wait_for(lambda events: len(events) == 2)
     assert operations(events) == ["r", "r"]
     assert [event["value"]["source"]["snapshot"] for event in events] == ["first", "last"]
+    assert [event["key"] for event in events] == [{"id": 1}, {"id": 2}]
     assert events[1]["value"]["after"]["v"] == 'b"é'
     pipeline.wait_streaming()
     postgres.execute("insert into first values (3, 'c', -2)")

@@ -52,9 +52,13 @@ void check_replication_login(CheckContext& context, const Interrupt& interrupt) 
                            concat("ALTER ROLE ", role, " REPLICATION;"));
     }
     if (reason_of(replication.status()) == ReasonCode::kSlotsExhausted) {
+      const std::optional<Result> limit = context.ask(
+          "read max_wal_senders", "SELECT setting FROM pg_settings WHERE name = 'max_wal_senders'");
+      if (!limit || limit->rows() != 1) return;
       return context.error("max_wal_senders", ReasonCode::kSlotsExhausted, "max_wal_senders",
-                           "no walsender is free",
-                           "ALTER SYSTEM SET max_wal_senders = <more>;  -- then restart the server");
+                           concat("all ", limit->view(0, 0), " walsenders are in use"),
+                           concat("ALTER SYSTEM SET max_wal_senders = ", limit->number<int>(0, 0) + 5,
+                                  ";  -- then restart the server"));
     }
     return context.failed("replication_connect", "replication connection", replication.status());
   }

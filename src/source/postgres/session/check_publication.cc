@@ -89,8 +89,11 @@ void check_missing(CheckContext& context, const std::vector<CatalogTable>& table
         concat("SELECT pg_drop_replication_slot(", quote_literal(config.slot.name), ");\n",
                "-- then `millrace position reset FILE` for a new snapshot, or correct publication.name"));
   }
-  if (config.publication.autocreate == PublicationAutocreate::kFiltered && tables.empty())
-    return;  // said elsewhere
+  if (config.publication.autocreate == PublicationAutocreate::kFiltered && tables.empty()) {
+    return context.error("publication_missing", ReasonCode::kPublicationMissing, subject,
+                         "does not exist, and no table matches the include and exclude lists to make it for",
+                         "correct the include and exclude lists, or create the tables");
+  }
   check_may_create(context, tables);
 }
 

@@ -10,15 +10,16 @@
 namespace millrace::postgres {
 namespace {
 
-absl::Status check_version(const ServerFacts& facts) {
-  if (facts.version_num < kOldestServer) {
+// Before anything is asked that an old server may not know.
+absl::Status check_version(int version_num) {
+  if (version_num < kOldestServer) {
     return action_error(
         {ReasonCode::kServerVersion, Action::kStop},
-        concat("postgres: the server is version ", facts.version_text, "; millrace reads 13 and newer"));
+        concat("postgres: the server is PostgreSQL ", version_num / 10000, "; millrace reads 13 and newer"));
   }
-  if (facts.version_num / 10000 > kNewestServerMajor) {
+  if (version_num / 10000 > kNewestServerMajor) {
     log_warn("postgres", "this server version is newer than those millrace is tested with",
-             {{"version", facts.version_text}});
+             {{"version", version_num / 10000}});
   }
   return absl::OkStatus();
 }
@@ -43,6 +44,7 @@ absl::Status read_identity(Connection& replication, ServerFacts& facts) {
 }  // namespace
 
 absl::StatusOr<ServerFacts> read_facts(Connection& sql, Connection& replication) {
+  if (absl::Status status = check_version(sql.server_version()); !status.ok()) return status;
   const absl::StatusOr<Result> rows = sql.query(Phase::kQuery, "read the server's settings", R"(
 SELECT current_setting('server_version_num'), current_setting('server_version'), current_database(),
        current_setting('wal_level'), pg_is_in_recovery(), current_setting('server_encoding'),
@@ -56,7 +58,6 @@ SELECT current_setting('server_version_num'), current_setting('server_version'),
   facts.in_recovery = rows->boolean(0, 4);
   facts.encoding = rows->text(0, 5);
   facts.wal_sender_timeout_ms = rows->number<std::int64_t>(0, 6);
-  if (absl::Status status = check_version(facts); !status.ok()) return status;
   if (absl::Status status = read_identity(replication, facts); !status.ok()) return status;
   return facts;
 }

@@ -216,6 +216,9 @@ absl::StatusOr<PublicationFacts> ensure_publication(Connection& connection, cons
       log_info("postgres",
                "the publication is FOR ALL TABLES: what is not captured is left out here, not on the server",
                {{"publication", config.publication.name}});
+    } else if (wanted.empty()) {
+      log_warn("postgres", "no table matches the include and exclude lists: the publication stays as it is",
+               {{"publication", config.publication.name}});
     } else if (absl::Status status = update_tables(connection, config, **found, wanted); !status.ok()) {
       return status;
     }

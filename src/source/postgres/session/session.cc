@@ -74,7 +74,6 @@ absl::StatusOr<ServerFacts> Session::gather() {
   const absl::Status publication =
       ensure_publication(*sql_, config_, facts->in_recovery, facts->slot.has_value()).status();
   if (!publication.ok()) return publication;
-  worked_before_ = true;
   auth_failures_ = 0;
   return facts;
 }
@@ -106,6 +105,7 @@ absl::StatusOr<StreamReady> Session::open_stream() {
     return status;
   absl::StatusOr<TakenSocket> socket = take_over(std::move(replication_));
   if (!socket.ok()) return socket.status();
+  worked_before_ = true;
   return StreamReady{std::move(*socket)};
 }
 

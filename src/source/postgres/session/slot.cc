@@ -124,8 +124,6 @@ absl::StatusOr<SlotCreated> create_slot(Connection& replication, Connection& wat
   SlotCreated created;
   created.consistent_point = answer.lsn(0, 1);
   created.snapshot_name = answer.text(0, 2);
-  log_info("postgres", "slot created",
-           {{"slot", wish.name}, {"temporary", wish.temporary}, {"consistent_point", answer.view(0, 1)}});
   return created;
 }
 

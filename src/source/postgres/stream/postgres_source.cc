@@ -106,6 +106,18 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
   if (stop_requested_) return end();
   // Rows of a broken snapshot are in the sink: only a restart of the pipeline can take them back.
   if (!retryable || rows_out) return fail(std::move(status));
+  const bool slot_in_use = reason_of(status) == ReasonCode::kSlotInUse;
+  if (!slot_in_use) {
+    slot_in_use_since_us_ = 0;
+  } else if (slot_in_use_since_us_ == 0) {
+    slot_in_use_since_us_ = now_us;
+  }
+  // A walsender of our own that the server has not given up yet holds the slot for a moment; another reader
+  // holds it for good.
+  if (slot_in_use &&
+      now_us - slot_in_use_since_us_ >= options_.slot_retries_max * options_.slot_retry_wait_us) {
+    return fail(std::move(status));
+  }
   trouble_ = std::move(status);
   ++attempts_;
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
@@ -114,8 +126,9 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
                                                           " attempts: ", trouble_.message())),
                             ReasonCode::kRetriesExhausted));
   }
+  const std::int64_t longest_us = slot_in_use ? options_.slot_retry_wait_us : options_.retry_wait_us;
   const std::int64_t wait_us =
-      std::min(options_.retry_wait_us, kFirstRetryUs << std::min<std::int64_t>(attempts_ - 1, 20));
+      std::min(longest_us, kFirstRetryUs << std::min<std::int64_t>(attempts_ - 1, 20));
   log_warn("postgres", "connection lost, trying again",
            {{"pipeline", options_.pipeline},
             {"error", std::string(trouble_.message())},
@@ -269,6 +282,8 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                    log_info("postgres", "slot created",
                             {{"pipeline", options_.pipeline},
                              {"slot", options_.slot_name},
+                             {"temporary", plan_.kind == StartPlan::Kind::kSnapshotBesideSlot ||
+                                               plan_.kind == StartPlan::Kind::kSnapshotOnly},
                              {"consistent_point", to_string(Lsn{consistent_point_})}});
                    if (plan_.kind == StartPlan::Kind::kCreateAndStream) {
                      plan_.position.lsn = plan_.position.tell = consistent_point_;
@@ -555,6 +570,7 @@ bool PostgresSource::handle_frame(const BackendMessage& message, std::int64_t no
     case 'W':
       state_ = State::kStreaming;
       attempts_ = 0;
+      slot_in_use_since_us_ = 0;
       trouble_ = absl::OkStatus();
       next_watch_us_ = now_us;
       log_info("postgres", "streaming",

@@ -41,6 +41,9 @@ struct PostgresSourceOptions {
   std::int64_t status_interval_us = 10'000'000;
   std::int64_t retry_wait_us = 10'000'000;  ///< Longest pause between attempts; the first ones are shorter.
   std::int64_t retries_max = -1;            ///< In a row, without having streamed; -1: without end.
+  /// While another connection holds the slot: the longest pause, and how many of them it may last in all.
+  std::int64_t slot_retry_wait_us = 10'000'000;
+  std::int64_t slot_retries_max = 6;
   std::int64_t watch_interval_us = 5'000'000;
   std::int64_t stop_patience_us = 3'000'000;  ///< How long a stop waits for the open transaction's end.
   GatherPolicy::Mode gather = GatherPolicy::Mode::kAdaptive;
@@ -183,6 +186,7 @@ class PostgresSource final : public Source {
 
   std::int64_t retry_at_us_ = 0;
   std::int64_t attempts_ = 0;  ///< In a row.
+  std::int64_t slot_in_use_since_us_ = 0;
   bool stop_requested_ = false;
   std::int64_t stop_deadline_us_ = 0;
   bool finish_requested_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/postgres/stream/snapshot_reader.h"
 
+#include <algorithm>
+
 #include "base/concat.h"
 #include "base/reason_code.h"
 #include "millrace/source/postgres/replication.h"
@@ -13,15 +15,20 @@ namespace {
 /// The announcement that the stream would make for the copied columns of a table.
 RelationView announce(const SnapshotTable& table, std::vector<ColumnView>& storage) {
   const TableDescription& described = table.description;
+  const auto identity = static_cast<ReplicaIdentity>(described.replica_identity);
+  const auto is_marked = [&](const std::string& name) {
+    if (identity != ReplicaIdentity::kDefault) return identity == ReplicaIdentity::kFull;
+    return std::find(described.primary_key.begin(), described.primary_key.end(), name) !=
+           described.primary_key.end();
+  };
   storage.clear();
   for (const std::string& name : table.columns) {
     for (const ColumnDescription& column : described.columns) {
       if (column.name != name) continue;
-      storage.push_back({column.name, TypeOid{column.type}, column.type_modifier, false});
+      storage.push_back({column.name, TypeOid{column.type}, column.type_modifier, is_marked(name)});
     }
   }
-  return {RelationOid{described.oid}, described.schema, described.name,
-          ReplicaIdentity{described.replica_identity}, storage};
+  return {RelationOid{described.oid}, described.schema, described.name, identity, storage};
 }
 
 }  // namespace
