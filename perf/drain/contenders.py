@@ -18,7 +18,7 @@ from drain import machine
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = REPOSITORY / "build/release/src/cli/millrace"
-LOOK_EVERY = 0.02
+LOOK_EVERY = 0.05
 PATIENCE = 900
 
 

@@ -41,7 +41,9 @@ std::int64_t GatherPolicy::pause_after(const Read& read) noexcept {
     return 0;
   }
   if (window_bytes_ < kBusyBytesPerMs && read.lag_us < kBacklogLagUs) return 0;
-  const std::int64_t pause_us = std::clamp(read.lag_us / 20, kPauseMinUs, kPauseMaxUs);
+  const std::int64_t gathered_us = kGatherBytes * 1'000 / std::max<std::int64_t>(window_bytes_, 1);
+  const std::int64_t most_us = std::clamp(gathered_us, kPauseMinUs, kPauseMaxUs);
+  const std::int64_t pause_us = std::clamp(read.lag_us / 20, kPauseMinUs, most_us);
   promised_bytes_ = window_bytes_ * pause_us / 1'000;
   return pause_us;
 }
