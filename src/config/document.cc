@@ -38,14 +38,14 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     charge(line_of(mark), 0);
-    add(Node{.kind = Node::Kind::kNull, .line = line_of(mark)}, anchor);
+    add(Node{.kind = Node::Kind::kNull, .line = line_of(mark), .members = {}}, anchor);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(mark, tag);
     charge(line_of(mark), value.size());
-    add(Node{.kind = Node::Kind::kScalar, .line = line_of(mark), .text = value}, anchor);
+    add(Node{.kind = Node::Kind::kScalar, .line = line_of(mark), .text = value, .members = {}}, anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -103,7 +103,7 @@ class TreeBuilder : public YAML::EventHandler {
     check_tag(mark, tag);
     charge(line_of(mark), 0);
     if (open_.size() >= kDepthMax) refuse(line_of(mark), concat("nested more than ", kDepthMax, " deep"));
-    open_.push_back(Open{.node = Node{.kind = kind, .line = line_of(mark)}, .anchor = anchor});
+    open_.push_back(Open{.node = Node{.kind = kind, .line = line_of(mark), .members = {}}, .anchor = anchor});
   }
 
   void close() {

@@ -20,10 +20,10 @@ struct Node {
   struct Member;
 
   Kind kind = Kind::kNull;
-  int line = 0;                   // from 1
-  std::string text{};             // of a scalar
-  std::vector<Node> items{};      // of a list
-  std::vector<Member> members{};  // of a map, in the order of the file
+  int line = 0;                 // from 1
+  std::string text{};           // of a scalar
+  std::vector<Node> items{};    // of a list
+  std::vector<Member> members;  // of a map, in the order of the file
 };
 
 struct Node::Member {

@@ -27,13 +27,16 @@ class Problems {
 
   void add(const Origin& origin, std::string_view text) {
     if (list_.size() >= kListMax) return;
-    std::string where = !origin.override_key.empty() ? concat("--set ", origin.override_key)
-                        : origin.line > 0            ? concat(file_, ":", origin.line)
-                                                     : file_;
-    std::string line = std::move(where);
+    std::string line = origin.line > 0 ? concat(file_, ":", origin.line) : file_;
+    if (!origin.override_key.empty()) {
+      line = "--set ";
+      append_json_text(line, origin.override_key);  // it may hold bytes that no terminal shows
+    }
     append(line, ": ");
     for (const char c : text) line += c == '\n' || c == '\r' ? ' ' : c;  // a problem is a line
-    list_.emplace_back(origin.override_key.empty() ? origin.line : 1 << 30, std::move(line));
+    const int key = origin.override_key.empty() ? origin.line : 1 << 30;
+    const auto at = std::ranges::upper_bound(list_, key, {}, &std::pair<int, std::string>::first);
+    list_.emplace(at, key, std::move(line));
   }
 
   bool full() const noexcept { return list_.size() >= kListMax; }
@@ -42,17 +45,15 @@ class Problems {
   /// OK, or CONFIG_INVALID with a line per problem, in the order of the file.
   absl::Status status() const {
     if (list_.empty()) return absl::OkStatus();
-    auto sorted = list_;
-    std::ranges::stable_sort(sorted, {}, &std::pair<int, std::string>::first);
     std::string text;
-    for (const auto& [line, problem] : sorted) append(text, text.empty() ? "" : "\n", problem);
+    for (const auto& [line, problem] : list_) append(text, text.empty() ? "" : "\n", problem);
     return reason_error(ReasonCode::kConfigInvalid, text);
   }
 
  private:
   static constexpr std::size_t kListMax = 200;  // nobody reads more, and the input may be hostile
   std::string file_;
-  std::vector<std::pair<int, std::string>> list_;
+  std::vector<std::pair<int, std::string>> list_;  // in the order of the file; overrides last
 };
 
 /// A value or key as a message may show it: quoted, without control characters, cut at a readable length.

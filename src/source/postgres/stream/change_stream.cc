@@ -647,7 +647,7 @@ Result ChangeStream::start_replay(std::unique_ptr<HeldTransaction> held, std::ui
 }
 
 Slab* ChangeStream::replay_slab(std::size_t bytes_wanted) {
-  Replay& replay = *replaying_;
+  HeldReplay& replay = *replaying_;
   if (replay.slab != nullptr && replay.offset + bytes_wanted <= replay.slab_begin + replay.slab->filled)
     return replay.slab;
   if (replay.slab != nullptr) {
@@ -674,7 +674,7 @@ Slab* ChangeStream::replay_slab(std::size_t bytes_wanted) {
 Result ChangeStream::replay() {
   if (!status_.ok()) return Result::kFailed;
   if (!replaying_) return Result::kOk;
-  Replay& replay = *replaying_;
+  HeldReplay& replay = *replaying_;
   while (replay.offset < replay.held->size()) {
     if (!builder_.open()) return Result::kBlocked;
     HeldHeader header;

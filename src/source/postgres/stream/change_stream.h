@@ -36,6 +36,16 @@ class RelationFactory {
                                            const TableDescription* described) = 0;
 };
 
+/// A transaction on its way out of being held.
+struct HeldReplay {
+  std::unique_ptr<HeldTransaction> held;
+  std::uint64_t offset = 0;
+  Slab* slab = nullptr;  ///< Holds bytes of the log [slab_begin, slab_begin + slab->filled).
+  std::uint64_t slab_begin = 0;
+  std::uint64_t commit_lsn = 0;
+  std::uint64_t end_lsn = 0;
+};
+
 /// Owner: the ingest's thread. No I/O but scratch files; no clock.
 class ChangeStream {
  public:
@@ -97,16 +107,6 @@ class ChangeStream {
     std::unique_ptr<HeldTransaction> held;
     std::uint64_t prepare_lsn = 0;
   };
-  /// A transaction on its way out of being held.
-  struct Replay {
-    std::unique_ptr<HeldTransaction> held;
-    std::uint64_t offset = 0;
-    Slab* slab = nullptr;  ///< Holds bytes of the log [slab_begin, slab_begin + slab->filled).
-    std::uint64_t slab_begin = 0;
-    std::uint64_t commit_lsn = 0;
-    std::uint64_t end_lsn = 0;
-  };
-
   Result row(const MessageHead& head, const WalMessage& message, Slab* slab);
   Result goes_out_row(const MessageHead& head, const WalMessage& message, Slab* slab,
                       const RelationPtr& relation);
@@ -192,7 +192,7 @@ class ChangeStream {
   std::unique_ptr<HeldTransaction> preparing_;
   std::uint32_t preparing_xid_ = 0;
 
-  std::optional<Replay> replaying_;
+  std::optional<HeldReplay> replaying_;
   bool mark_owed_ = false;  ///< position_ moved, but no batch was free for its mark.
   std::uint64_t truncate_next_ =
       0;  ///< Tables of the message at hand that are out already, when it was blocked.

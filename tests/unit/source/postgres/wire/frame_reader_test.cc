@@ -119,7 +119,7 @@ TEST_P(PostgresFrameType, IsLegalOnlyInItsPhase) {
     bytes[0] = static_cast<std::byte>(type);
     const bool is_known = type != 0 && known.find(static_cast<char>(type)) != std::string::npos;
     const bool is_legal = type != 0 && GetParam().legal.find(static_cast<char>(type)) != std::string::npos;
-    for (const std::size_t given : {1, 5}) {  // the type byte is enough to refuse it
+    for (const std::size_t given : {1U, 5U}) {  // the type byte is enough to refuse it
       const ExactBytes message_bytes(std::span<const std::byte>(bytes).first(given));
       FrameReader reader(kBodyMax, GetParam().phase);
       reader.feed(message_bytes.span());
