@@ -5,21 +5,18 @@
 #include "base/reason_code.h"
 #include "config/option.h"
 #include "config/parse.h"
+#include "input.h"
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace {
 
 using namespace millrace;
+using fuzz::require;
 
 constexpr std::string_view kSecret = "Xq7-secret-of-the-fuzzer";
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// Any variable and any file holds the secret; some of them do not exist.
 config::Environment environment() {

@@ -18,15 +18,13 @@
 #include "control/metrics_text.h"
 #include "control/snapshot_metrics.h"
 #include "control/status_json.h"
+#include "input.h"
 
 namespace {
 
 using namespace millrace::control;
+using millrace::fuzz::require;
 namespace http = boost::beast::http;
-
-void require(bool ok) {
-  if (!ok) std::abort();
-}
 
 void check_page(const HttpResponse& page) {
   require(page.status == 200 || page.status == 404 || page.status == 503);

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "input.h"
 #include "millrace/source/postgres/frame_reader.h"
-#include "source/postgres/input.h"
 #include "support/hex.h"
 
 namespace {

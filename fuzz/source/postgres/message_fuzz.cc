@@ -4,8 +4,8 @@
 // encodes back to its bytes.
 #include <string>
 
+#include "input.h"
 #include "millrace/source/postgres/message_head.h"
-#include "source/postgres/input.h"
 #include "support/hex.h"
 #include "support/postgres_wire.h"
 

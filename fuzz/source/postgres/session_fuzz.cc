@@ -4,7 +4,7 @@
 // reference decoder see the same messages and reject at the same place.
 #include <string>
 
-#include "source/postgres/input.h"
+#include "input.h"
 #include "support/postgres_wire.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

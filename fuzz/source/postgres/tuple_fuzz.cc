@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "input.h"
 #include "millrace/source/postgres/tuple.h"
-#include "source/postgres/input.h"
 #include "support/hex.h"
 
 namespace {

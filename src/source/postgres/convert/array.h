@@ -7,6 +7,7 @@
 //            (-1: NULL) and bytes; 0 dimensions: empty
 // Source: the server's array_out and array_send.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -58,6 +59,7 @@ inline DecodeError skip_bounds(std::string_view text, std::size_t& at) noexcept 
     if (!known) return {Reason::kBadValue, static_cast<std::uint32_t>(at)};
     dimensions += c == '[';
   }
+  if (at == text.size()) return {Reason::kBadValue, static_cast<std::uint32_t>(at)};
   ++at;
   return dimensions > 1 ? DecodeError{Reason::kUnrepresentable, 0} : DecodeError{};
 }
@@ -66,7 +68,9 @@ template <class Writer>
 DecodeError write_text_array(const Conversion& element, std::string_view text, Writer& writer) noexcept {
   std::size_t at;
   if (const DecodeError error = skip_bounds(text, at)) return error;
-  const auto bad = [&] { return DecodeError{Reason::kBadValue, static_cast<std::uint32_t>(at)}; };
+  const auto bad = [&] {  // an escape at the very end leads one character too far
+    return DecodeError{Reason::kBadValue, static_cast<std::uint32_t>(std::min(at, text.size()))};
+  };
   if (at >= text.size() || text[at] != '{') return bad();
   ++at;
   writer.begin_array();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the targets here read their input: a few bytes that choose, then the bytes to decode.
+// How targets read their input: a few bytes that choose, then the bytes to decode.
 #pragma once
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <span>
+#include <string_view>
 
 namespace millrace::fuzz {
 
@@ -23,6 +24,18 @@ inline std::span<const std::uint8_t> take_counted(std::span<const std::uint8_t>&
   const auto taken = input.first(n);
   input = input.subspan(n);
   return taken;
+}
+
+/// Takes a number of so many bytes off the front, highest first; what is missing counts as zero.
+inline std::uint64_t take_number(std::span<const std::uint8_t>& input, int bytes) {
+  std::uint64_t value = 0;
+  for (int i = 0; i < bytes; ++i) value = value << 8 | take_byte(input);
+  return value;
+}
+
+/// What is left, as text.
+inline std::string_view text_of(std::span<const std::uint8_t> input) {
+  return {reinterpret_cast<const char*>(input.data()), input.size()};
 }
 
 /// A property that must hold for every input.
