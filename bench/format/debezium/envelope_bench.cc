@@ -22,7 +22,7 @@ namespace {
 using namespace test;  // NOLINT: the harness reads as verbs
 
 constexpr std::size_t kRows = 32'768;
-constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+constexpr std::size_t kChunkBytes = 256 * 1024;  // MemoryPlan::cut()
 constexpr std::int64_t kNowUs = 1'700'000'000'123'456;
 
 struct Column {
@@ -39,7 +39,7 @@ class Values {
   std::string of(std::uint32_t type) {
     switch (type) {
       case 20:
-        return std::to_string(random_() >> (random_() % 60 + 1));
+        return std::to_string(random_() >> (random_() % 40 + 24));
       case 23:
         return std::to_string(static_cast<std::int32_t>(random_()) >> (random_() % 20));
       case 16:

@@ -108,17 +108,20 @@ class EnvelopeEncoder final : public Encoder {
       const std::size_t bound = exact_bound(row);
       if (bound > room) return no_room(piece, bound);
     }
+    return encode_row(row, piece, room);
+  }
+
+  /// Nothing is left behind when a row fails or does not fit.
+  EncodeResult encode_row(Row& row, Piece& piece, std::size_t room) {
     char* const begin = reinterpret_cast<char*>(piece.chunk) + piece.bytes;
     row.out = begin;
-    EncodeResult result = encode_row(row, piece, room);
-    if (result.kind != EncodeResult::Kind::kDone) [[unlikely]]
-      return result;
-    piece.bytes += static_cast<std::size_t>(row.out - begin);
+    EncodeResult result = write_row(row, piece, room);
+    if (result.kind == EncodeResult::Kind::kDone) [[likely]]
+      piece.bytes += static_cast<std::size_t>(row.out - begin);
     return result;
   }
 
-  /// Records are added last, so that nothing is left behind when a row fails or does not fit.
-  EncodeResult encode_row(Row& row, Piece& piece, std::size_t room) {
+  EncodeResult write_row(Row& row, Piece& piece, std::size_t room) {
     const RowImages& images = row.images;
     switch (row.change->kind) {
       case ChangeKind::kRead:
@@ -142,22 +145,22 @@ class EnvelopeEncoder final : public Encoder {
   }
 
   EncodeResult insert_row(Row& row, char op, Piece& piece) {
-    Record record = begin_record(row);
+    Record& record = add_record(row, piece);
     if (!write_key(row, row.images.new_values, nullptr, record) ||
         !write_value(row, op, nullptr, row.images.new_values, nullptr, record)) {
+      piece.records.pop_back();
       return unwritable(row);
     }
-    piece.records.push_back(record);
     return {};
   }
 
   EncodeResult update_row(Row& row, Piece& piece) {
-    Record record = begin_record(row);
+    Record& record = add_record(row, piece);
     if (!write_key(row, row.images.new_values, row.images.old_values, record) ||
         !write_value(row, 'u', row.images.old_values, row.images.new_values, row.images.old_values, record)) {
+      piece.records.pop_back();
       return unwritable(row);
     }
-    piece.records.push_back(record);
     return {};
   }
 
@@ -226,10 +229,21 @@ class EnvelopeEncoder final : public Encoder {
 
   Record begin_record(const Row& row) const {
     Record record;
+    begin(record, row);
+    return record;
+  }
+
+  /// In its place: a record that is filled elsewhere and copied is read again before its parts are stored.
+  Record& add_record(const Row& row, Piece& piece) const {
+    Record& record = piece.records.emplace_back();
+    begin(record, row);
+    return record;
+  }
+
+  void begin(Record& record, const Row& row) const {
     record.topic = row.plan->relation().topic;
     record.arrival = row.arrival;
     record.context_headers = options_.context_headers;
-    return record;
   }
 
   /// Records without a key: spread by place in the log, the same again after a restart.
@@ -331,11 +345,10 @@ class EnvelopeEncoder final : public Encoder {
       if (!run_kernel(row, plan.value_fields(), after, old_values, writer)) return false;
       writer.raw(text_.head().view());
     }
-    const char* const lsn = writer.position();
+    // Twice to digits: copying what has just been written waits for it to be stored.
     writer.integer(static_cast<std::int64_t>(row.change->position));
-    const std::string_view lsn_text(lsn, static_cast<std::size_t>(writer.position() - lsn));
     writer.raw(plan.middle.view());
-    writer.raw(lsn_text);
+    writer.integer(static_cast<std::int64_t>(row.change->position));
     char* const tail = writer.position();
     writer.raw(text_.tail().view());
     tail[text_.op_at()] = op;

@@ -79,6 +79,18 @@ class JsonWriter {
     *out_++ = '"';
   }
 
+  /// The same, rendered in its place: render(out) writes up to kWriteSlack bytes and returns where they end,
+  /// or nullptr. False, and nothing written, when it does.
+  template <class Render>
+  bool ascii_of(Render render) noexcept {
+    *out_ = '"';
+    char* const end = render(out_ + 1);
+    if (end == nullptr) return false;
+    *end = '"';
+    out_ = end + 1;
+    return true;
+  }
+
   /// A string in parts, split between characters: begin_string(), any number of parts, end_string().
   void begin_string() noexcept { *out_++ = '"'; }
   [[nodiscard]] bool string_part(std::string_view text) noexcept {

@@ -155,8 +155,11 @@ class ValueWriter {
       writer_.boolean(value[0] != 0);
       return kOk;
     }
-    const bool yes = value == "t" || value == "true";  // the words stand in defaults
-    if (!yes && value != "f" && value != "false") return kBad;
+    bool yes = value.size() == 1 && value[0] == 't';
+    if (!yes && !(value.size() == 1 && value[0] == 'f')) [[unlikely]] {
+      yes = value == "true";  // the words stand in defaults
+      if (!yes && value != "false") return kBad;
+    }
     writer_.boolean(yes);
     return kOk;
   }
@@ -376,15 +379,15 @@ class ValueWriter {
   }
 
   DecodeError zoned_timestamp(std::int32_t fraction_digits) noexcept {
-    char rendered[kTemporalTextMax + kPadding];
     const std::int32_t digits = fraction_digits < 0 ? 0 : fraction_digits > 6 ? 6 : fraction_digits;
-    char* end = binary() ? nullptr : rewrite_zoned_timestamp(field_.text(), digits, rendered);
-    if (end == nullptr) {
-      std::int64_t us;
-      if (!read_instant(us)) return kBad;
-      end = put_zoned_timestamp(rendered, us, digits);
+    if (!binary() && writer_.ascii_of([&](char* out) noexcept {
+          return rewrite_zoned_timestamp(field_.text(), digits, out);
+        })) [[likely]] {
+      return kOk;
     }
-    writer_.ascii({rendered, static_cast<std::size_t>(end - rendered)});
+    std::int64_t us;
+    if (!read_instant(us)) return kBad;
+    writer_.ascii_of([&](char* out) noexcept { return put_zoned_timestamp(out, us, digits); });
     return kOk;
   }
 
@@ -401,9 +404,7 @@ class ValueWriter {
     } else if (!read_zoned_time(field_.text(), us)) {
       return kBad;
     }
-    char rendered[kTemporalTextMax + kPadding];
-    const char* const end = put_zoned_time(rendered, us);
-    writer_.ascii({rendered, static_cast<std::size_t>(end - rendered)});
+    writer_.ascii_of([&](char* out) noexcept { return put_zoned_time(out, us); });
     return kOk;
   }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Integers in text: checked, so that their digits can be copied.
 #pragma once
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -23,8 +27,8 @@ inline constexpr IntegerRange kOidRange{9, 0, 4'294'967'295};
 /// For what is_integer() does not decide at a glance.
 bool is_integer_slowly(std::string_view text, const IntegerRange& range) noexcept;
 
-/// Whether the text is an integer as the server writes it, and as JSON has it, within the type. Reads up to 8
-/// bytes behind.
+/// Whether the text is an integer as the server writes it, and as JSON has it, within the type. Reads up to
+/// 16 bytes behind.
 [[gnu::always_inline]] inline bool is_integer(std::string_view text, const IntegerRange& range) noexcept {
   const bool negative = text.size() > 1 && text[0] == '-';
   const std::size_t digits = text.size() - negative;
@@ -32,8 +36,17 @@ bool is_integer_slowly(std::string_view text, const IntegerRange& range) noexcep
   if (digits - 1 >= 16 || digits > range.safe_digits || *at == '0' || (negative && range.least == 0)) {
     return is_integer_slowly(text, range);
   }
+#ifdef __SSE2__
+  // Without a branch on the length, which varies from row to row.
+  const __m128i values =
+      _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)), _mm_set1_epi8('0'));
+  const __m128i in_range = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+  const std::uint32_t wanted = (std::uint32_t{1} << digits) - 1;
+  return (static_cast<std::uint32_t>(_mm_movemask_epi8(in_range)) & wanted) == wanted;
+#else
   if (digits <= 8) return all_digits(load_digits(at, digits));
   return all_digits(load_digits8(at)) && all_digits(load_digits8(at + digits - 8));  // the two overlap
+#endif
 }
 
 }  // namespace millrace::postgres

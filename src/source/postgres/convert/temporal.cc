@@ -172,7 +172,7 @@ std::uint32_t server_year(std::int32_t year) noexcept {
 
 }  // namespace
 
-bool read_date(std::string_view text, std::int32_t& days) noexcept {
+bool read_date_slowly(std::string_view text, std::int32_t& days) noexcept {
   if (text == "infinity" || text == "-infinity") {
     days = text[0] == '-' ? kDateMinusInfinity : kDateInfinity;
     return true;

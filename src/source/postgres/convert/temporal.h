@@ -22,8 +22,8 @@ inline constexpr std::int32_t kDateMinusInfinity = std::numeric_limits<std::int3
 inline constexpr std::size_t kTemporalTextMax = 48;
 
 /// Each reads a whole text; false when it is none. Up to 16 bytes behind it are read.
-/// Days since 2000-01-01.
-bool read_date(std::string_view text, std::int32_t& days) noexcept;
+/// Days since 2000-01-01, in any notation.
+bool read_date_slowly(std::string_view text, std::int32_t& days) noexcept;
 /// Microseconds of the day; 24:00:00 is legal.
 bool read_time(std::string_view text, std::int64_t& us) noexcept;
 /// A time with a zone, in microseconds of the UTC day.
@@ -32,31 +32,56 @@ bool read_zoned_time(std::string_view text, std::int64_t& us) noexcept;
 /// leaves.
 bool read_timestamp_slowly(std::string_view text, std::int64_t& us) noexcept;
 
+/// "YYYY-MM-" in eight bytes. @return top bits set where a byte is neither the digit nor the separator it
+/// must be.
+[[gnu::always_inline]] inline std::uint64_t read_year_month(const char* at, std::uint32_t& year,
+                                                            std::uint32_t& month) noexcept {
+  std::uint64_t date;
+  std::memcpy(&date, at, 8);
+  date ^= 0x2D30'302D'3030'3030;
+  const std::uint64_t over = (date + 0x7F76'767F'7676'7676) | date;
+  date = date * 10 + (date >> 8);
+  year = static_cast<std::uint32_t>(date & 0xFF) * 100 + static_cast<std::uint32_t>(date >> 16 & 0xFF);
+  month = static_cast<std::uint32_t>(date >> 40 & 0xFF);
+  return over;
+}
+
+/// Days since 2000-01-01. Reads up to 8 bytes behind.
+[[gnu::always_inline]] inline bool read_date(std::string_view text, std::int32_t& days) noexcept {
+  std::uint32_t year;
+  std::uint32_t month;
+  const std::uint64_t over = read_year_month(text.data(), year, month) & 0x8080'8080'8080'8080;
+  const auto tens = static_cast<unsigned char>(text.data()[8] - '0');
+  const auto ones = static_cast<unsigned char>(text.data()[9] - '0');
+  const std::uint32_t day = tens * 10U + ones;
+  if (text.size() != 10 || over != 0 || tens > 3 || ones > 9 || year == 0 ||
+      !is_date(static_cast<std::int32_t>(year), month, day)) {
+    return read_date_slowly(text, days);
+  }
+  const std::int64_t unix_days = days_from_civil({static_cast<std::int32_t>(year), month, day});
+  days = static_cast<std::int32_t>(unix_days - kPgEpochUnixDays);
+  return true;
+}
+
 /// "YYYY-MM-DD HH:MM:SS" in the first 19 bytes, in sixteen of which digits and separators are checked at
 /// once.
 struct ClockText {
   std::uint32_t year, month, day, hour, minute, second;
 };
 [[gnu::always_inline]] inline bool read_clock(const char* at, ClockText& out) noexcept {
-  // XOR with "0000-00-" and "00 00:00" leaves digits as numbers and separators as zero.
-  std::uint64_t date;
+  // XOR with "00 00:00" leaves digits as numbers and separators as zero.
   std::uint64_t time;
-  std::memcpy(&date, at, 8);
   std::memcpy(&time, at + 8, 8);
-  date ^= 0x2D30'302D'3030'3030;
   time ^= 0x3030'3A30'3020'3030;
   // 0x76 lets 10 reach the top bit, 0x7F lets 1 (separators must be zero).
-  const std::uint64_t date_over = (date + 0x7F76'767F'7676'7676) | date;
+  const std::uint64_t date_over = read_year_month(at, out.year, out.month);
   const std::uint64_t time_over = (time + 0x7676'7F76'767F'7676) | time;
   std::uint32_t seconds;
   std::memcpy(&seconds, at + 16, 4);
   seconds = (seconds & 0x00FF'FFFF) ^ 0x0030'303A;
   const std::uint32_t seconds_over = (seconds + 0x0076'767F) | seconds;
   const std::uint64_t over = (date_over | time_over | seconds_over) & 0x8080'8080'8080'8080;
-  date = date * 10 + (date >> 8);  // in each byte the two digits that begin there
-  time = time * 10 + (time >> 8);
-  out.year = static_cast<std::uint32_t>(date & 0xFF) * 100 + static_cast<std::uint32_t>(date >> 16 & 0xFF);
-  out.month = static_cast<std::uint32_t>(date >> 40 & 0xFF);
+  time = time * 10 + (time >> 8);  // in each byte the two digits that begin there
   out.day = static_cast<std::uint32_t>(time & 0xFF);
   out.hour = static_cast<std::uint32_t>(time >> 24 & 0xFF);
   out.minute = static_cast<std::uint32_t>(time >> 48 & 0xFF);

@@ -80,7 +80,7 @@ TEST(PostgresArray, MalformedTextIsABadValueAtItsPlace) {
   } rows[] = {
       {"", 0},         {"1", 0},        {"{", 1},    {"{1", 2},        {"{1,", 3},  {"{,1}", 1},
       {"{1,,2}", 3},   {"{1}x", 2},     {"{x}", 1},  {"{1 }", 1},      {"{\"1", 3}, {"{\"1\"", 4},
-      {"{\"1\"x}", 4}, {"{1\"2\"}", 2}, {"[1:2", 5}, {"[a:2]={1}", 1},
+      {"{\"1\"x}", 4}, {"{1\"2\"}", 2}, {"[1:2", 4}, {"[a:2]={1}", 1},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(convert_text(array_of(Op::kInt32), row.text).error,
