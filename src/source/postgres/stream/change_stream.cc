@@ -46,7 +46,7 @@ void ChangeStream::begin_session(const LogPosition& resume, std::uint64_t confir
   if (transaction_open_ && !delivered_before_) {
     // Part of it is in the pipeline already. It comes again from its first change, with the same commit LSN.
     partial_commit_lsn_ = context_.commit_position;
-    partial_changes_ = std::max(change_index_, skip_changes_);
+    partial_events_ = std::max(event_index_, skip_events_);
   }
   transaction_open_ = false;
   if (replaying_ && replaying_->slab != nullptr) slabs_.release(replaying_->slab);
@@ -180,7 +180,7 @@ Result ChangeStream::goes_out_row(const MessageHead& head, const WalMessage& mes
   if (!transaction_open_) return bad("row", value_of(message.wal_start), {Reason::kOutOfOrder, 0});
   if (!builder_.open()) return Result::kBlocked;
   ++counters_.changes;
-  if (!count_change() || !relation->captured) return Result::kOk;
+  if (!count_event(1) || !relation->captured) return Result::kOk;
   Change change;
   change.body = message.body.data();
   change.size = static_cast<std::uint32_t>(message.body.size());
@@ -230,8 +230,7 @@ Result ChangeStream::truncate(const MessageHead& head, const WalMessage& message
       return Result::kBlocked;
     }
     counters_.changes += counted;
-    if (counted != 0) (void)count_change();
-    if (!goes_out_now() || !relation->captured) continue;
+    if (!count_event(counted) || !relation->captured) continue;
     Change change;
     change.body = message.body.data();
     change.size = static_cast<std::uint32_t>(message.body.size());
@@ -256,10 +255,12 @@ Result ChangeStream::logical_message(const MessageHead& head, const WalMessage& 
     if (!transaction_open_) return bad("Message", at, {Reason::kOutOfOrder, 0});
   } else if (lsn <= position_.lsn) {
     return Result::kOk;  // delivered before
+  } else if (const absl::Status same = same_history(lsn); !transaction_open_ && !same.ok()) {
+    return fail(same);
   }
   if (!builder_.open()) return Result::kBlocked;
   ++counters_.changes;
-  if (view.transactional && !count_change()) return Result::kOk;
+  if (view.transactional && !count_event(1)) return Result::kOk;
   TransactionContext alone;
   if (!view.transactional) {
     // Effective at once, whatever becomes of the transaction it was written in; there is no commit time.
@@ -350,11 +351,12 @@ Result ChangeStream::origin(const MessageHead& head, const WalMessage& message) 
 Result ChangeStream::open_transaction(std::uint32_t xid, std::uint64_t commit_lsn,
                                       std::int64_t commit_time_us) {
   delivered_before_ = commit_lsn < position_.lsn;
-  skip_changes_ = 0;
+  skip_events_ = 0;
+  event_index_ = 0;
   change_index_ = 0;
   if (!delivered_before_) {
     if (const absl::Status same = same_history(commit_lsn); !same.ok()) return fail(same);
-    if (partial_commit_lsn_ == commit_lsn) skip_changes_ = partial_changes_;
+    if (partial_commit_lsn_ == commit_lsn) skip_events_ = partial_events_;
   }
   transaction_open_ = true;
   context_ = TransactionContext{};
@@ -388,13 +390,10 @@ absl::Status ChangeStream::same_history(std::uint64_t passed) const {
   return absl::OkStatus();
 }
 
-bool ChangeStream::count_change() noexcept {
-  ++change_index_;
-  return goes_out_now();
-}
-
-bool ChangeStream::goes_out_now() const noexcept {
-  return !delivered_before_ && change_index_ > skip_changes_;
+bool ChangeStream::count_event(std::uint32_t changes) noexcept {
+  change_index_ += changes;
+  ++event_index_;
+  return !delivered_before_ && event_index_ > skip_events_;
 }
 
 Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn) {
@@ -422,17 +421,17 @@ Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t e
     transaction_open_ = false;
     return Result::kOk;
   }
-  if (change_index_ < skip_changes_) {
+  if (event_index_ < skip_events_) {
     return fail(with_reason(
         absl::DataLossError(concat("postgres slot \"", slot_name_, "\": the transaction with its commit at ",
-                                   at_lsn(commit_lsn), " came again with ", change_index_, " changes, but ",
-                                   skip_changes_, " of it were read before the connection was lost")),
+                                   at_lsn(commit_lsn), " came again with ", event_index_, " changes, but ",
+                                   skip_events_, " of it were read before the connection was lost")),
         ReasonCode::kSourceHistoryChanged));
   }
   if (!builder_.open()) return Result::kBlocked;
   transaction_open_ = false;
   partial_commit_lsn_ = 0;
-  partial_changes_ = 0;
+  partial_events_ = 0;
   ++counters_.transactions;
   position_.lsn = end_lsn;
   if (change_index_ != 0) {
@@ -685,9 +684,8 @@ Result ChangeStream::replay() {
     slab = replay_slab(whole);
     if (slab == nullptr) return status_.ok() ? Result::kBlocked : Result::kFailed;
     const std::byte* body = slab->memory.get() + (replay.offset - replay.slab_begin) + sizeof header;
-    if (header.changes != 0) (void)count_change();
     replay.offset += whole;
-    if (!goes_out_now()) continue;
+    if (!count_event(header.changes)) continue;
     static const RelationPtr kNone;
     const RelationPtr& relation =
         header.relation == kNoHeldRelation ? kNone : replay.held->relations()[header.relation];

@@ -128,9 +128,9 @@ class ChangeStream {
 
   /// Opens a transaction that goes out: sets the context, decides whether it was delivered before.
   Result open_transaction(std::uint32_t xid, std::uint64_t commit_lsn, std::int64_t commit_time_us);
-  /// Counts one committed change and says whether it goes out: false when it was delivered before.
-  bool count_change() noexcept;
-  bool goes_out_now() const noexcept;
+  /// Counts an event and says whether it goes out: false when it was delivered before. A change is one event,
+  /// a truncate one for each table; `changes` is 0 for its second and later ones.
+  bool count_event(std::uint32_t changes) noexcept;
   /// DataLoss when the server has passed `passed` without sending again what it must.
   absl::Status same_history(std::uint64_t passed) const;
   Result close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn);
@@ -166,13 +166,14 @@ class ChangeStream {
 
   // What was pushed of a transaction whose end was not: a new session sends it again from its first change.
   std::uint64_t partial_commit_lsn_ = 0;
-  std::uint64_t partial_changes_ = 0;
+  std::uint64_t partial_events_ = 0;
 
   // The open transaction.
   bool transaction_open_ = false;
   bool delivered_before_ = false;   ///< It lies below position_.lsn: its changes are dropped.
-  std::uint64_t skip_changes_ = 0;  ///< Its first changes were pushed in an earlier session.
-  std::uint64_t change_index_ = 0;  ///< Committed changes of it so far.
+  std::uint64_t skip_events_ = 0;   ///< Its first events were pushed in an earlier session.
+  std::uint64_t event_index_ = 0;   ///< Events of it so far.
+  std::uint64_t change_index_ = 0;  ///< Committed changes of it so far, as the server counts them.
   TransactionContext context_;
 
   // Relations of what is committed; streamed transactions keep their own until they commit.
