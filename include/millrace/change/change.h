@@ -21,6 +21,8 @@ enum class ChangeKind : std::uint8_t {
 /// Debezium's source.snapshot marker.
 enum class SnapshotMarker : std::uint8_t { kNone, kTrue, kFirst, kFirstInTable, kLastInTable, kLast };
 
+inline constexpr std::uint64_t kPositionUnknown = ~std::uint64_t{0};
+
 /// What all changes of a transaction share in the source block.
 struct TransactionContext {
   std::uint64_t id = 0;               ///< PostgreSQL: xid. 0: unknown.
@@ -28,8 +30,8 @@ struct TransactionContext {
   std::uint64_t commit_position = 0;  ///< PostgreSQL: LSN of the commit record.
   std::uint64_t previous_commit =
       0;  ///< PostgreSQL: end LSN of the last transaction before this one, 0: none yet.
-  std::uint64_t origin_position =
-      0;               ///< PostgreSQL: the origin's commit LSN; meaningful when `origin` is set.
+  std::uint64_t origin_position = 0;  ///< PostgreSQL: the origin's commit LSN, or kPositionUnknown;
+                                      ///< meaningful when `origin` is set.
   std::string origin;  ///< PostgreSQL: replication origin; empty: none.
 };
 

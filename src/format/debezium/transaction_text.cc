@@ -148,7 +148,11 @@ void TransactionText::render_tail() {
     out += ",\"xmin\":null,\"origin\":";
     out += origin_json_;
     out += ",\"origin_lsn\":";
-    append_number(out, static_cast<std::int64_t>(transaction_.origin_position));
+    if (transaction_.origin_position == kPositionUnknown) {
+      out += "null";
+    } else {
+      append_number(out, static_cast<std::int64_t>(transaction_.origin_position));
+    }
     out += "},\"transaction\":null";
   }
   source_end_ = out.size();

@@ -335,7 +335,8 @@ Result ChangeStream::origin(const MessageHead& head, const WalMessage& message) 
   if (block_ != nullptr || preparing_ != nullptr) {
     HeldTransaction& held = block_ != nullptr ? *block_ : *preparing_;
     held.origin.assign(view.name);
-    held.origin_position = value_of(view.commit_lsn);
+    // Of a transaction that is in progress the server does not tell the origin's position; it sends zero.
+    held.origin_position = block_ != nullptr ? kPositionUnknown : value_of(view.commit_lsn);
     return Result::kOk;
   }
   if (!transaction_open_) return bad("Origin", received_lsn_, {Reason::kOutOfOrder, 0});

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kFirstRetryUs = 100'000;
-constexpr std::int64_t kIdleMarkUs = 100'000;  // keepalives may come with every write of another database
+constexpr std::int64_t kIdleMarkUs = 100'000;   // keepalives may come with every write of another database
+constexpr std::int64_t kSteadyUs = 60'000'000;  // a stream that lasted so long was well
 constexpr std::int64_t kFinishPatienceUs = 1'000'000;
 
 template <class... Variants>
@@ -50,10 +51,11 @@ PostgresSource::PostgresSource(PostgresSourceOptions options, PostgresEdge& edge
       held_(held),
       classify_(std::move(classify)),
       clock_(clock),
-      builder_(outlet, slabs),
+      builder_(outlet, slabs, options_.batch),
       changes_(builder_, slabs, relations, held, scratch, options_.slot_name),
       buffer_(slabs, options_.row_bytes_max + 1024),
-      gather_(options_.gather) {}
+      gather_(options_.gather),
+      streaming_(options_.streaming) {}
 
 PostgresSource::~PostgresSource() { close_stream(); }
 
@@ -119,6 +121,12 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
     return fail(std::move(status));
   }
   trouble_ = std::move(status);
+  // A stream that breaks as soon as it runs is the same trouble once more.
+  if (streaming_since_us_ != 0 &&
+      (changes_.position().lsn > began_at_ || now_us - streaming_since_us_ >= kSteadyUs)) {
+    attempts_ = 0;
+  }
+  streaming_since_us_ = 0;
   ++attempts_;
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
   if (options_.retries_max >= 0 && attempts_ > options_.retries_max) {
@@ -445,9 +453,9 @@ std::string PostgresSource::start_command() const {
   if (version >= 140000) {
     if (options_.binary) append(command, ", binary 'true'");
     if (options_.messages) append(command, ", messages 'true'");
-    if (options_.streaming == PostgresSourceOptions::Streaming::kParallel && version >= 160000) {
+    if (streaming_ == PostgresSourceOptions::Streaming::kParallel && version >= 160000) {
       append(command, ", streaming 'parallel'");
-    } else if (options_.streaming != PostgresSourceOptions::Streaming::kOff) {
+    } else if (streaming_ != PostgresSourceOptions::Streaming::kOff) {
       append(command, ", streaming 'on'");
     }
   }
@@ -460,7 +468,8 @@ void PostgresSource::begin_stream(StreamOpened opened, std::int64_t now_us) {
   buffer_.reset(FramePhase::kCommand);
   std::uint64_t confirmed = facts_.slot ? facts_.slot->confirmed_flush_lsn : consistent_point_;
   const bool abort_with_lsn =
-      options_.streaming == PostgresSourceOptions::Streaming::kParallel && facts_.version_num >= 160000;
+      streaming_ == PostgresSourceOptions::Streaming::kParallel && facts_.version_num >= 160000;
+  began_at_ = plan_.position.lsn;
   changes_.begin_session(plan_.position, confirmed, abort_with_lsn);
   told_ = std::max(told_, confirmed);
   absl::StatusOr<std::string> query = encode_query(start_command());
@@ -569,7 +578,7 @@ bool PostgresSource::handle_frame(const BackendMessage& message, std::int64_t no
   switch (message.type) {
     case 'W':
       state_ = State::kStreaming;
-      attempts_ = 0;
+      streaming_since_us_ = now_us;
       slot_in_use_since_us_ = 0;
       trouble_ = absl::OkStatus();
       next_watch_us_ = now_us;
@@ -654,6 +663,13 @@ void PostgresSource::handle_report(const BackendMessage& message, std::int64_t n
     log_warn("postgres", "notice from the server",
              {{"pipeline", options_.pipeline}, {"sqlstate", report.sqlstate}, {"message", report.message}});
     return;
+  }
+  // Servers fail for ever on a transaction in progress that altered a table in a subtransaction and rolled it
+  // back ("could not map filenumber"); the same transaction sent as a whole is no trouble to them.
+  if (report.sqlstate.starts_with("XX") && streaming_ != PostgresSourceOptions::Streaming::kOff) {
+    streaming_ = PostgresSourceOptions::Streaming::kOff;
+    log_warn("postgres", "the server failed while it streamed: from here on whole transactions are asked for",
+             {{"pipeline", options_.pipeline}});
   }
   EdgeFailed failed = classify_(report);
   lost(std::move(failed.status), failed.retryable, now_us);

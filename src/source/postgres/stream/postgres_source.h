@@ -47,6 +47,7 @@ struct PostgresSourceOptions {
   std::int64_t watch_interval_us = 5'000'000;
   std::int64_t stop_patience_us = 3'000'000;  ///< How long a stop waits for the open transaction's end.
   GatherPolicy::Mode gather = GatherPolicy::Mode::kAdaptive;
+  BatchLimits batch;
 };
 
 /// What other threads may look at while the source runs. Written by the ingest's thread only.
@@ -151,6 +152,7 @@ class PostgresSource final : public Source {
   ReceiveBuffer buffer_;
   GatherPolicy gather_;
 
+  PostgresSourceOptions::Streaming streaming_;
   State state_ = State::kIdle;
   absl::Status status_;
   absl::Status trouble_;
@@ -185,7 +187,9 @@ class PostgresSource final : public Source {
   bool reply_requested_ = false;
 
   std::int64_t retry_at_us_ = 0;
-  std::int64_t attempts_ = 0;  ///< In a row.
+  std::int64_t attempts_ = 0;            ///< In a row.
+  std::uint64_t began_at_ = 0;           ///< Position at the start of the stream.
+  std::int64_t streaming_since_us_ = 0;  ///< 0: no stream runs.
   std::int64_t slot_in_use_since_us_ = 0;
   bool stop_requested_ = false;
   std::int64_t stop_deadline_us_ = 0;
