@@ -76,6 +76,10 @@ class PipelineCore final : private BatchOutlet {
   const OrderStage& order() const noexcept { return order_; }
   const Worker& worker(std::size_t i) const noexcept { return *workers_[i]; }
   std::uint64_t batches_pushed() const noexcept { return next_number_ - 1; }
+  /// Ingest's thread: batches that are neither free nor on their way back.
+  std::size_t batches_under_way() const noexcept {
+    return batches_.size() - free_.size() - batches_back_.size_approximate();
+  }
 
  private:
   void recycle();

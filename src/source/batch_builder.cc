@@ -60,14 +60,14 @@ void BatchBuilder::add(Change change, const RelationPtr& relation, const Transac
   batch_->changes.push_back(change);
   batch_->bytes += change.size;
   ++last_arrival_;
-  if (batch_->changes.size() >= kChangesMax || batch_->bytes >= kBytesMax) cut();
+  if (batch_->changes.size() >= limits_.changes || batch_->bytes >= limits_.bytes) cut();
 }
 
 void BatchBuilder::mark(const PositionMark& mark) {
   PositionMark placed = mark;
   placed.arrival = last_arrival_;
   batch_->marks.push_back(placed);
-  if (batch_->marks.size() >= 2 * kChangesMax) cut();
+  if (batch_->marks.size() >= 2 * limits_.changes) cut();
 }
 
 void BatchBuilder::checkpoint_now() { batch_->checkpoint_now = true; }

@@ -11,13 +11,17 @@
 
 namespace millrace {
 
+/// A batch is cut when it holds so much. Simulation takes less, to meet the cuts more often.
+struct BatchLimits {
+  std::size_t changes = 1024;
+  std::size_t bytes = 256 * 1024;
+};
+
 /// Owner: the ingest's thread. Arrival numbers are given here, and only here.
 class BatchBuilder {
  public:
-  static constexpr std::size_t kChangesMax = 1024;
-  static constexpr std::size_t kBytesMax = 256 * 1024;
-
-  BatchBuilder(BatchOutlet& outlet, SlabPool& slabs) : outlet_(outlet), slabs_(slabs) {}
+  BatchBuilder(BatchOutlet& outlet, SlabPool& slabs, BatchLimits limits = {})
+      : outlet_(outlet), slabs_(slabs), limits_(limits) {}
 
   /// Makes sure that there is a batch to add to. False: none is free, stop reading.
   bool open();
@@ -51,6 +55,7 @@ class BatchBuilder {
 
   BatchOutlet& outlet_;
   SlabPool& slabs_;
+  const BatchLimits limits_;
   Batch* batch_ = nullptr;
   Arrival last_arrival_ = 0;
   bool transaction_known_ = false;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/model_checkpoints.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/reason_code.h"
+
+namespace millrace::sim {
+
+absl::StatusOr<StoredCheckpoints> ModelCheckpoints::open() { return durable_; }
+
+void ModelCheckpoints::write(Checkpoint checkpoint) {
+  if (pending_) verdict_.fail("a checkpoint was written before the one before was reported");
+  const std::uint64_t before = durable_.newest ? durable_.newest->generation : 0;
+  if (checkpoint.generation <= before) verdict_.fail("a checkpoint's generation did not grow");
+  pending_ = std::move(checkpoint);
+  due_us_ = std::max(clock_.monotonic_us() + random_.between(0, write_us_), stalled_until_us_);
+}
+
+void ModelCheckpoints::make_durable() {
+  durable_.previous = std::move(durable_.newest);
+  durable_.newest = std::exchange(pending_, std::nullopt);
+}
+
+std::optional<absl::StatusOr<std::uint64_t>> ModelCheckpoints::poll() {
+  if (!pending_ || clock_.monotonic_us() < due_us_) return std::nullopt;
+  if (std::exchange(fail_next_, false)) {
+    pending_.reset();
+    return with_reason(absl::UnavailableError("the model's checkpoint disk failed"),
+                       ReasonCode::kCheckpointWriteFailed);
+  }
+  make_durable();
+  return durable_.newest->generation;
+}
+
+void ModelCheckpoints::crash() {
+  if (pending_ && random_.percent(50)) make_durable();
+  pending_.reset();
+  fail_next_ = false;
+  // As the file store does: the copy before steps in, and the source was told no more than it holds.
+  if (std::exchange(damage_, false) && durable_.previous) durable_.newest = durable_.previous;
+}
+
+}  // namespace millrace::sim

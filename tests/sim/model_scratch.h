@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scratch disk that can be full.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "runtime/scratch_store.h"
+
+namespace millrace::sim {
+
+class ModelScratch final : public ScratchStore {
+ public:
+  absl::StatusOr<std::unique_ptr<ScratchFile>> create() override;
+
+  void set_full(bool full) noexcept { full_ = full; }
+  bool full() const noexcept { return full_; }
+  std::size_t open_files() const noexcept { return open_files_; }
+
+ private:
+  class File;
+  bool full_ = false;
+  std::size_t open_files_ = 0;
+};
+
+}  // namespace millrace::sim

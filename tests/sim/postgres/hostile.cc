@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/postgres/hostile.h"
+
+#include <utility>
+
+#include "reference/postgres_reference.h"
+#include "sim/postgres/wal.h"
+#include "sim/postgres/walsender.h"
+#include "sim/random.h"
+
+namespace millrace::sim {
+
+namespace {
+
+using reference::postgres::Message;
+
+std::string wal_frame(const std::string& message, Random& random) {
+  std::string body = "w";
+  const std::uint64_t lsn = Wal::kBegin + random.below(1 << 20);
+  for (int copy = 0; copy < 2; ++copy) {
+    for (int i = 7; i >= 0; --i) body += static_cast<char>(lsn >> (8 * i));
+  }
+  body.append(8, '\0');
+  return Walsender::frame('d', body + message);
+}
+
+/// One well-formed message of each type, of transactions and tables that do not exist.
+Message stray(char type) {
+  Message m;
+  m.type = type;
+  m.xid = 4'000'000'000;
+  m.subxid = 4'000'000'001;
+  m.lsn = Wal::kBegin;
+  m.end_lsn = Wal::kBegin + 8;
+  m.oid = 99;
+  m.schema = "public";
+  m.name = "nobody";
+  m.identity = 'd';
+  m.oids = {99};
+  m.old_kind = type == 'D' ? 'K' : '\0';
+  m.columns = {{true, "id", 23, -1}};
+  if (type == 'D') m.old_fields = {{'t', "1"}};
+  if (type == 'I' || type == 'U') m.new_fields = {{'t', "1"}};
+  if (type == 'M') m.flags = 1;
+  return m;
+}
+
+}  // namespace
+
+std::string hostile_bytes(std::uint64_t seed) {
+  Random random(seed);
+  const std::string types = "BCORYIUDTMSEcAbPKrp";
+  const reference::postgres::Context context;
+  switch (random.below(12)) {
+    case 0:
+      return Walsender::frame('d', "");
+    case 1:
+      return Walsender::frame('d', "q");
+    case 2:
+      return Walsender::frame('x', "what is this");
+    case 3: {
+      // A length that nobody could send.
+      std::string frame = "d";
+      frame += random.percent(50) ? std::string("\x7f\xff\xff\xff", 4) : std::string("\0\0\0\1", 4);
+      return frame;
+    }
+    case 4:
+      return wal_frame("", random);
+    case 5:
+      return wal_frame("?", random);
+    case 6:
+      return Walsender::keepalive(0, 0, false).substr(0, 5) +
+             std::string("k\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7", 18);
+    case 7: {
+      // Errors and notices in mid-stream.
+      const std::string kind = random.percent(50) ? "E" : "N";
+      const bool skipped = random.percent(50);
+      std::string body;
+      const auto field = [&](char code, const std::string& text) {
+        body += code + text + std::string(1, '\0');
+      };
+      field('V', kind == "E" ? "ERROR" : "WARNING");
+      field('C', skipped ? "55000" : "XX000");
+      field('M', skipped ? "skipped loading publication \"orders\"" : "the model is confused");
+      if (random.percent(70)) body += '\0';
+      return Walsender::frame(kind[0], body);
+    }
+    case 8:
+    case 9: {
+      // Cut short, or with something behind its end.
+      std::string body =
+          encode_message(stray(random.percent(40) ? 'E' : types[random.below(types.size())]), context);
+      if (random.percent(30)) {
+        body += '\1';
+      } else {
+        body.resize(1 + random.below(body.size()));
+        if (body.size() > 1) body.resize(body.size() - 1);
+      }
+      return wal_frame(body, random);
+    }
+    default: {
+      // Well formed, in the wrong place. Rollbacks of somebody's subtransaction would be believed.
+      const char type = types[random.below(types.size())];
+      std::string bytes = wal_frame(encode_message(stray(type), context), random);
+      if (type == 'B' || type == 'b' || type == 'S') {
+        // What may begin must not go on: its end does not fit, or never comes.
+        Message end = stray(type == 'B' ? 'C' : 'c');
+        if (random.percent(50)) std::swap(end.lsn, end.end_lsn);
+        end.xid = 77;
+        bytes += wal_frame(encode_message(end, context), random);
+      }
+      return bytes;
+    }
+  }
+}
+
+}  // namespace millrace::sim

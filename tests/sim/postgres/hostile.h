@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a server never sends: broken, misplaced and impossible messages. None of them is a row that could be
+// published, so whatever the product makes of them must be a stop with a reason, or nothing.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace millrace::sim {
+
+/// Bytes for a connection that streams, between two messages.
+std::string hostile_bytes(std::uint64_t seed);
+
+}  // namespace millrace::sim
