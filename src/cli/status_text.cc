@@ -7,7 +7,10 @@
 
 #include <boost/json/parse.hpp>
 
+#include <cstdint>
 #include <exception>
+#include <optional>
+#include <string_view>
 
 namespace millrace::cli {
 namespace {
