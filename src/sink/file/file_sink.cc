@@ -84,8 +84,12 @@ class FileSink final : public RecordSink {
     if (!sequence.ok()) return sequence.status();
     end_ = {*sequence, static_cast<std::uint64_t>(info.st_size)};
     if (state.empty()) passed_ = end_;
-    written_ = synced_ = 0;
+    // Lines of a process that died may not be on disk yet: they are written, and the next sync is theirs too.
+    if (resume.tail_records > 0) queued_ = written_ = end_.offset;
     file_offset_ = end_.offset;
+    if (syncs()) {
+      if (absl::Status status = sync_folder(options_.path); !status.ok()) return status;
+    }
     return resume;
   }
 
@@ -351,6 +355,8 @@ class FileSink final : public RecordSink {
     }
     ::close(fd_);
     fd_ = fresh;
+    // A synced line in a file whose name is lost is lost.
+    if (syncs()) status_ = sync_folder(options_.path);
     end_ = {end_.sequence + 1, 0};
     file_offset_ = 0;
     file_opened_us_ = now_us;
@@ -368,7 +374,8 @@ class FileSink final : public RecordSink {
   std::uint64_t skip_left_ = 0;
   std::string scratch_;
 
-  // Bytes since open(): queued by submit(), written, known to be on disk.
+  // Bytes since open(), behind what stood there to be compared: queued by submit(), written, known to be on
+  // disk.
   std::uint64_t queued_ = 0;
   std::uint64_t written_ = 0;
   std::uint64_t synced_ = 0;

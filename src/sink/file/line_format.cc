@@ -21,12 +21,14 @@ LineFormat::LineFormat(const std::vector<Header>& context_headers, std::uint32_t
   }
 }
 
-void LineFormat::append_line(std::string& out, const Record& record) const {
+std::size_t LineFormat::append_line(std::string& out, const Record& record) const {
+  const std::size_t line_at = out.size();
   out += "{\"topic\":\"";
   out += record.topic->name;  // letters, digits, '.', '_' and '-' only
   append(out, "\",\"partition\":", record.partition_hash % partitions_, ",\"key\":");
   out += record.key == nullptr ? std::string_view("null") : text(record.key, record.key_size);
   out += ",\"value\":";
+  const std::size_t value_at = out.size() - line_at;
   out += record.value == nullptr ? std::string_view("null") : text(record.value, record.value_size);
   const bool context = record.context_headers && !context_.empty();
   if (record.own_header != nullptr || context) {
@@ -40,11 +42,12 @@ void LineFormat::append_line(std::string& out, const Record& record) const {
     out += '}';
   }
   out += "}\n";
+  return value_at;
 }
 
 bool LineFormat::same(std::string_view line, const Record& record, std::string& scratch) const {
   scratch.clear();
-  append_line(scratch, record);
+  const std::size_t value_at = append_line(scratch, record);
   const std::string_view again = scratch;
   // From the end: the run's id, then whatever stands between it and the volatile span.
   constexpr std::string_view kTail = "\"}}\n";
@@ -57,8 +60,6 @@ bool LineFormat::same(std::string_view line, const Record& record, std::string& 
     return line.size() == again.size() &&
            line.substr(0, line.size() - behind) == again.substr(0, again.size() - behind);
   }
-  // Where the value stands in the new line: it is in front of the headers, which hold no value.
-  const std::size_t value_at = again.find(",\"value\":") + 9;
   const std::size_t volatile_begin = value_at + record.volatile_at;
   const std::size_t volatile_end = volatile_begin + record.volatile_size;
   if (line.size() < volatile_begin || line.substr(0, volatile_begin) != again.substr(0, volatile_begin))

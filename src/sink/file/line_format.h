@@ -27,7 +27,8 @@ class LineFormat {
   LineFormat(const std::vector<Header>& context_headers, std::uint32_t partitions);
 
   /// Appends the record's line, line feed included.
-  void append_line(std::string& out, const Record& record) const;
+  /// @return where in the line the value begins.
+  std::size_t append_line(std::string& out, const Record& record) const;
 
   /// True when `line` (with its line feed) is what append_line() would write for `record`, but for what
   /// differs when a record is made again.

@@ -119,6 +119,16 @@ absl::StatusOr<std::uint64_t> cut_torn_line(const std::string& path) {
   return end;
 }
 
+absl::Status sync_folder(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const std::string folder = parent.empty() ? "." : parent;
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return failed("open", folder);
+  const absl::Status status = ::fsync(fd) == 0 ? absl::OkStatus() : failed("sync", folder);
+  ::close(fd);
+  return status;
+}
+
 OutputTail::~OutputTail() {
   if (fd_ >= 0) ::close(fd_);
 }

@@ -68,4 +68,7 @@ absl::Status discard_behind(const std::string& path, OutputPlace place);
 /// Cuts a last line without a line feed from the file at `path`; returns its size afterwards.
 absl::StatusOr<std::uint64_t> cut_torn_line(const std::string& path);
 
+/// Makes names in the folder of `path` durable: a new file's, a rotated one's.
+absl::Status sync_folder(const std::string& path);
+
 }  // namespace millrace

@@ -37,7 +37,7 @@ std::span<std::byte> ReceiveBuffer::space() {
   const std::size_t wanted = std::max(reader_.message_bytes(), head_.size() + FrameReader::kHeaderBytes);
   slab_ = wanted <= slabs_.slab_bytes() ? slabs_.take() : slabs_.take_oversize(wanted);
   if (slab_ == nullptr) return {};
-  std::memcpy(slab_->memory.get(), head_.data(), head_.size());
+  if (!head_.empty()) std::memcpy(slab_->memory.get(), head_.data(), head_.size());
   slab_->filled = head_.size();
   reader_.feed({slab_->memory.get(), slab_->filled});
   head_.clear();

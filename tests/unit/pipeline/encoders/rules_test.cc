@@ -390,6 +390,7 @@ struct SourceCase {
   const char* origin;
   std::uint64_t position;
   std::vector<std::string> parts;
+  std::uint64_t origin_position = 77;
 };
 class SourceBlock : public testing::TestWithParam<SourceCase> {};
 TEST_P(SourceBlock, Shows) {
@@ -399,7 +400,7 @@ TEST_P(SourceBlock, Shows) {
   context.commit_time_us = c.commit_time_us;
   context.previous_commit = c.previous_commit;
   context.origin = c.origin;
-  context.origin_position = 77;
+  context.origin_position = c.origin_position;
   ChangeBatch changes;
   changes.transaction(context);
   changes.at(c.position);
@@ -429,6 +430,14 @@ INSTANTIATE_TEST_SUITE_P(
                    5,
                    {R"("sequence":"[\"3\",\"5\"]")", R"("txId":4294967295)"}},
         SourceCase{"origin", 7, 1, 3, "o\"1", 5, {R"("origin":"o\"1","origin_lsn":77})"}},
+        SourceCase{"origin_of_a_streamed_transaction",
+                   7,
+                   1,
+                   3,
+                   "o",
+                   5,
+                   {R"("origin":"o","origin_lsn":null})"},
+                   kPositionUnknown},
         SourceCase{"beyond_int63", 7, 1, 0, "", 0xFFFF'FFFF'FFFF'FFFE, {R"("lsn":-2,)", R"([null,\"-2\"])"}},
         SourceCase{
             "before_1970", 7, -1, 0, "", 5, {R"("ts_ms":-1,"snapshot")", R"("ts_us":-1,"ts_ns":-1000)"}},

@@ -316,7 +316,9 @@ void ScriptedStream::tell(const Batch& batch, std::vector<std::string>& out) con
     }
     line += " of " + std::to_string(transaction.id) + "/" + std::to_string(transaction.commit_position);
     if (!transaction.origin.empty())
-      line += " from " + transaction.origin + "/" + std::to_string(transaction.origin_position);
+      line += " from " + transaction.origin + "/" +
+              (transaction.origin_position == kPositionUnknown ? "?"
+                                                               : std::to_string(transaction.origin_position));
     out.push_back(line);
     marks_up_to(batch.first_arrival + i);
   }
