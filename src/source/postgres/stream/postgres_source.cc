@@ -207,6 +207,7 @@ SourcePhase PostgresSource::phase() const {
 }
 
 bool PostgresSource::step(std::int64_t now_us) {
+  stepped_us_ = now_us;
   bool worked = false;
   while (std::optional<EdgeEvent> event = edge_.poll()) {
     on_event(std::move(*event), now_us);
@@ -265,17 +266,20 @@ bool PostgresSource::step(std::int64_t now_us) {
 
 std::int64_t PostgresSource::next_deadline_us() const {
   std::int64_t deadline = kNever;
-  if (state_ == State::kBackoff) deadline = retry_at_us_;
+  // What was due in the last turn was tried then: now it waits for room or an answer, which wake by themselves.
+  const auto consider = [&](std::int64_t at_us) {
+    if (at_us > stepped_us_) deadline = std::min(deadline, at_us);
+  };
+  if (state_ == State::kBackoff) consider(retry_at_us_);
   if (stream_ != nullptr) {
-    deadline = std::min(deadline, next_status_us_);
-    if (!stream_->armed() && state_ == State::kStreaming && next_read_us_ != 0)
-      deadline = std::min(deadline, next_read_us_);
+    consider(next_status_us_);
+    if (!stream_->armed() && state_ == State::kStreaming) consider(next_read_us_);
   }
   if (state_ == State::kStreaming) {
-    if (!watching_) deadline = std::min(deadline, next_watch_us_);
-    if (idle_owed_) deadline = std::min(deadline, next_idle_us_);
+    if (!watching_) consider(next_watch_us_);
+    if (idle_owed_) consider(next_idle_us_);
   }
-  if (stop_requested_ && stop_deadline_us_ != 0) deadline = std::min(deadline, stop_deadline_us_);
+  if (stop_requested_) consider(stop_deadline_us_);
   return deadline;
 }
 

@@ -177,6 +177,7 @@ class PostgresSource final : public Source {
 
   std::uint64_t told_ = 0;
   bool status_due_ = false;
+  std::int64_t stepped_us_ = 0;
   std::int64_t status_interval_us_ = 0;
   std::int64_t next_status_us_ = 0;
   std::int64_t next_read_us_ = 0;
