@@ -39,11 +39,13 @@ Registry::Series& Registry::find(Family family, Type type, Labels labels) {
     ++count;
     return all.series[std::move(values)];
   }
+  const bool is_new = all.folded.insert(values).second;
   const bool by_table = std::ranges::find(declared.labels, "table") != declared.labels.end();
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string_view label = declared.labels[i];
     if (by_table ? label == "table" : label != "pipeline") values[i] = kOverflow;
   }
+  if (!is_new) return all.series[std::move(values)];
   Series& folded = of(Family::kSeriesFolded).series[{std::string(declared.name)}];
   if (folded.counters.empty()) folded.counters.push_back(std::make_unique<Counter>());
   folded.counters.front()->add();  // under the lock, so one writer at a time
@@ -77,6 +79,7 @@ void Registry::remove_pipeline(std::string_view pipeline) {
     if (!has_pipeline(declared)) continue;
     FamilySeries& all = of(declared.family);
     std::erase_if(all.series, [&](const auto& entry) { return entry.first.front() == pipeline; });
+    std::erase_if(all.folded, [&](const LabelValues& values) { return values.front() == pipeline; });
     if (const auto count = all.count.find(pipeline); count != all.count.end()) all.count.erase(count);
   }
 }

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -120,6 +121,7 @@ class Registry {
   struct FamilySeries {
     std::map<LabelValues, Series> series;
     std::map<std::string, std::size_t, std::less<>> count;  // by pipeline, without the overflow series
+    std::set<LabelValues> folded;                           // what the overflow series stand for
   };
 
   Series& find(Family family, Type type, Labels labels);  // with mutex_ held, as of()

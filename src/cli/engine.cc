@@ -32,6 +32,7 @@ namespace millrace::cli {
 namespace {
 
 constexpr int kTickMs = 500;
+constexpr int kStoppingTickMs = 20;
 
 std::size_t terminal_columns() {
   winsize size{};
@@ -97,16 +98,16 @@ std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const Ru
   std::signal(SIGPIPE, SIG_IGN);
   const int signal_fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
 
+  metrics::Registry registry;
   std::vector<std::unique_ptr<Pipeline>> pipelines;
   for (const PipelineConfig& pipeline : config.pipelines) {
-    pipelines.push_back(std::make_unique<Pipeline>(pipeline, pipeline_memory_bytes(config), nullptr));
+    pipelines.push_back(std::make_unique<Pipeline>(pipeline, pipeline_memory_bytes(config), registry));
   }
   const auto views = [&pipelines] {
     std::vector<PipelineView> all;
     for (const auto& pipeline : pipelines) all.push_back(pipeline->view());
     return all;
   };
-  metrics::Registry registry;
   absl::StatusOr<std::unique_ptr<control::HttpServer>> server =
       serve(config, registry, [&] { return pipeline_snapshots(config, views()); });
   if (!server.ok()) {
@@ -127,7 +128,7 @@ std::vector<PipelineOutcome> run_pipelines(const ProcessConfig& config, const Ru
                                        [](const auto& pipeline) { return pipeline->ended(); });
     if (all_ended) break;
     pollfd wait{signal_fd, POLLIN, 0};
-    if (::poll(&wait, 1, kTickMs) > 0) {
+    if (::poll(&wait, 1, stopping ? kStoppingTickMs : kTickMs) > 0) {
       signalfd_siginfo info;
       if (::read(signal_fd, &info, sizeof info) == sizeof info && !stopping) {
         stopping = true;

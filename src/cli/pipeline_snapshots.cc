@@ -54,6 +54,7 @@ control::PipelineSnapshot snapshot(const PipelineConfig& config, const PipelineV
   out.slot.name = config.slot.name;
   out.slot.restart = position(view.restart_lsn);
   out.slot.confirmed = position(view.confirmed_flush_lsn);
+  out.slot.wal_status = view.wal_status;
   if (view.restart_lsn != 0 && view.server_end_of_wal >= view.restart_lsn) {
     out.slot.retained_bytes = view.server_end_of_wal - view.restart_lsn;
   }
@@ -61,6 +62,12 @@ control::PipelineSnapshot snapshot(const PipelineConfig& config, const PipelineV
   out.received_bytes = view.bytes_received;
   out.records = view.records;
   out.transactions = view.transactions;
+  out.reconnects = view.reconnects;
+  out.checkpoints = view.checkpoints;
+  for (const auto& [reason, count] : view.errors) {
+    out.errors.push_back({std::string(reason_info(reason).name), count});
+    if (reason == ReasonCode::kCheckpointWriteFailed) out.checkpoint_errors = count;
+  }
   out.in_flight_records = view.records_in_flight;
   out.last_event_unix_ms = view.last_receive_us / 1000;
   out.last_checkpoint_unix_ms = view.last_checkpoint_us / 1000;
@@ -75,13 +82,16 @@ control::PipelineSnapshot snapshot(const PipelineConfig& config, const PipelineV
     copy.tables = view.snapshot_tables;
     copy.tables_remaining = view.snapshot_tables - view.snapshot_tables_done;
     copy.rows = view.snapshot_rows;
+    copy.duration_ms = static_cast<std::uint64_t>(view.snapshot_duration_us / 1000);
     if (view.snapshot_rows_estimated >= 0)
       copy.rows_estimated = static_cast<std::uint64_t>(view.snapshot_rows_estimated);
     out.table_copy = copy;
   }
+  for (const PipelineView::Ring& ring : view.rings)
+    out.rings.push_back({ring.name, ring.used, ring.capacity});
   for (const TableCount& table : view.tables) {
-    out.tables.push_back(
-        {table.name, table.reads, table.creates, table.updates, table.deletes, table.truncates, table.bytes});
+    out.tables.push_back({table.name, table.reads, table.creates, table.updates, table.deletes,
+                          table.truncates, table.messages, table.bytes});
   }
   return out;
 }

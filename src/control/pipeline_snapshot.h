@@ -55,12 +55,13 @@ struct SlotSnapshot {
 };
 
 struct TableSnapshot {
-  std::string name;         ///< schema.table
+  std::string name;         ///< schema.table; empty: logical messages, which have none
   std::uint64_t reads = 0;  ///< Snapshot rows.
   std::uint64_t creates = 0;
   std::uint64_t updates = 0;
   std::uint64_t deletes = 0;
   std::uint64_t truncates = 0;
+  std::uint64_t messages = 0;
   std::uint64_t bytes = 0;  ///< Emitted.
 };
 
@@ -75,6 +76,11 @@ struct TableCopySnapshot {
   std::uint64_t duration_ms = 0;
 };
 
+struct ErrorSnapshot {
+  std::string name;  ///< The reason code.
+  std::uint64_t count = 0;
+};
+
 struct PipelineSnapshot {
   std::string name;
   std::string source;              ///< "postgres"
@@ -87,10 +93,14 @@ struct PipelineSnapshot {
   std::array<StagePosition, kStages> positions;
   SlotSnapshot slot;
 
-  std::uint64_t events = 0;  ///< Since the pipeline was made; never goes back. So too the next three.
+  std::uint64_t events = 0;  ///< Since the pipeline was made; never goes back. So too the counts that follow.
   std::uint64_t received_bytes = 0;
   std::uint64_t records = 0;  ///< Acknowledged by the sink.
   std::uint64_t transactions = 0;
+  std::uint64_t reconnects = 0;
+  std::uint64_t checkpoints = 0;  ///< Durable.
+  std::uint64_t checkpoint_errors = 0;
+  std::vector<ErrorSnapshot> errors;
   std::uint64_t in_flight_records = 0;
   std::int64_t last_event_unix_ms = 0;       ///< When it arrived here; 0: none yet.
   std::int64_t last_checkpoint_unix_ms = 0;  ///< When it was durable; 0: none yet.

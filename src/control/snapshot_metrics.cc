@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/snapshot_metrics.h"
 
+#include <map>
+#include <utility>
+
 namespace millrace::control {
 namespace {
 
@@ -57,10 +60,36 @@ void publish_table_copy(Registry& registry, const std::string& name, const Table
   registry.gauge(Family::kSnapshotDuration, {name}).set(static_cast<double>(copy.duration_ms) / 1000);
 }
 
+void publish_counts(Registry& registry, const PipelineSnapshot& pipeline) {
+  const std::string& name = pipeline.name;
+  registry.counter(Family::kReceivedBytes, {name}).set_total(pipeline.received_bytes);
+  registry.counter(Family::kRecords, {name}).set_total(pipeline.records);
+  registry.counter(Family::kTransactions, {name}).set_total(pipeline.transactions);
+  registry.counter(Family::kReconnects, {name}).set_total(pipeline.reconnects);
+  registry.counter(Family::kCheckpointWrites, {name}).set_total(pipeline.checkpoints);
+  registry.counter(Family::kCheckpointErrors, {name}).set_total(pipeline.checkpoint_errors);
+  for (const ErrorSnapshot& error : pipeline.errors) {
+    registry.counter(Family::kErrors, {name, error.name}).set_total(error.count);
+  }
+  // Tables beyond the registry's bound share a series: it shows their sum.
+  std::map<metrics::Counter*, std::uint64_t> totals;
+  for (const TableSnapshot& table : pipeline.tables) {
+    const std::pair<std::string_view, std::uint64_t> operations[] = {
+        {"read", table.reads},     {"create", table.creates},     {"update", table.updates},
+        {"delete", table.deletes}, {"truncate", table.truncates}, {"message", table.messages}};
+    for (const auto& [operation, count] : operations) {
+      if (count != 0) totals[&registry.counter(Family::kEvents, {name, table.name, operation})] += count;
+    }
+    totals[&registry.counter(Family::kEmittedBytes, {name, table.name})] += table.bytes;
+  }
+  for (const auto& [counter, total] : totals) counter->set_total(total);
+}
+
 }  // namespace
 
 void publish(Registry& registry, const PipelineSnapshot& pipeline, const PipelineHistory& history,
              bool healthy, Now now) {
+  publish_counts(registry, pipeline);
   publish_positions(registry, pipeline, history, now);
   publish_slot(registry, pipeline.name, pipeline.slot);
   publish_memory(registry, pipeline);

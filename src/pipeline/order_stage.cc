@@ -44,14 +44,14 @@ bool OrderStage::step() {
   if (!status_.ok() || drained_) return false;
   const std::int64_t now_us = clock_.monotonic_us();
   bool worked = false;
-  while (submit_next()) worked = true;
+  while (submit_next(now_us)) worked = true;
   worked |= drain_deliveries(now_us);
   if (!status_.ok()) return true;
   worked |= move_checkpoint(now_us);
   return worked;
 }
 
-bool OrderStage::submit_next() {
+bool OrderStage::submit_next(std::int64_t now_us) {
   // The first checkpoint says where the output stood before the first record: without it a crash could not
   // tell the pipeline's records from what was there before.
   if (nothing_durable_ || !sink_.ready()) return false;
@@ -67,7 +67,7 @@ bool OrderStage::submit_next() {
   }
   counters_.records += piece->records.size();
   counters_.bytes += piece->bytes;
-  in_flight_.push_back({piece, false});
+  in_flight_.push_back({piece, now_us, false});
   const bool hurry = piece->end_of_input || piece->checkpoint_now;
   sink_.submit(piece);
   if (hurry) sink_.flush();
@@ -93,6 +93,9 @@ bool OrderStage::drain_deliveries(std::int64_t now_us) {
     for (InFlight& entry : in_flight_) {
       if (entry.piece != done) continue;
       entry.delivered = true;
+      if (options_.sink_seconds != nullptr) {
+        options_.sink_seconds->observe(static_cast<double>(now_us - entry.submitted_us) * 1e-6);
+      }
       break;
     }
     // The watermark is the end of a contiguous prefix, never the newest delivery.

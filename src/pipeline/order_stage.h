@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/spsc_ring.h"
 #include "change/record.h"
 #include "checkpoint/checkpoint_store.h"
@@ -38,6 +39,7 @@ class OrderStage {
     std::string pipeline;
     std::uint64_t options_hash = 0;
     std::int64_t checkpoint_interval_us = 1'000'000;
+    metrics::Histogram* sink_seconds = nullptr;  ///< From a piece's submission to its delivery; may be null.
   };
 
   OrderStage(Options options, std::span<WorkerRings* const> workers, SpscRing<Batch*>& batches_back,
@@ -72,10 +74,11 @@ class OrderStage {
   /// A piece at the sink. Pieces come back in any order; the watermark follows the front.
   struct InFlight {
     Piece* piece;
+    std::int64_t submitted_us;
     bool delivered;
   };
 
-  bool submit_next();
+  bool submit_next(std::int64_t now_us);
   bool drain_deliveries(std::int64_t now_us);
   bool move_checkpoint(std::int64_t now_us);
   void pass(Piece& piece);

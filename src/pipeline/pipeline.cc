@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/concat.h"
 #include "base/log.h"
 #include "base/reason_code.h"
 #include "checkpoint/checkpoint_file.h"
@@ -48,8 +49,13 @@ int core_of(const PipelineConfig& config, std::size_t loop) {
 /// From a start to its end: everything a pipeline needs, made new.
 class Pipeline::Run {
  public:
-  Run(const PipelineConfig& config, std::uint64_t memory_bytes, const std::atomic<bool>& stop)
-      : config_(config), memory_(MemoryPlan::cut(memory_bytes, config.held_memory_percent)), stop_(stop) {}
+  Run(const PipelineConfig& config, std::uint64_t memory_bytes, const std::atomic<bool>& stop,
+      Troubles& troubles, metrics::Histogram& sink_seconds)
+      : config_(config),
+        memory_(MemoryPlan::cut(memory_bytes, config.held_memory_percent)),
+        stop_(stop),
+        troubles_(troubles),
+        sink_seconds_(sink_seconds) {}
 
   /// Runs to the end on the calling thread, with threads of its own for workers and the order stage.
   absl::Status run() {
@@ -82,6 +88,14 @@ class Pipeline::Run {
     std::map<std::string, TableCount> tables;
     for (std::size_t i = 0; i < core_->worker_count(); ++i) core_->worker(i).tables().add_to(tables);
     for (auto& [name, count] : tables) view.tables.push_back(std::move(count));
+    for (std::size_t i = 0; i < core_->worker_count(); ++i) {
+      const WorkerRings& rings = core_->rings(i);
+      const auto add = [&](std::string_view from, std::string_view to, const auto& ring) {
+        view.rings.push_back({concat(from, "-", to, "-", i), ring.size_approximate(), ring.capacity()});
+      };
+      add("ingest", "worker", rings.in);
+      add("worker", "order", rings.out);
+    }
     view.receive_used = receive_used_.load(std::memory_order_relaxed);
     view.receive_limit = memory_.receive_bytes;
     view.held_limit = memory_.held_bytes;
@@ -136,9 +150,10 @@ class Pipeline::Run {
     options.order.pipeline = config_.name;
     options.order.options_hash = config::start_options_hash(config_);
     options.order.checkpoint_interval_us = config_.checkpoint.interval_ms * 1000;
+    options.order.sink_seconds = &sink_seconds_;
     options.memory = memory_;
     options.worker_count = static_cast<std::size_t>(std::max(1, worker_threads));
-    auto assembly = std::make_unique<PostgresAssembly>(config_, memory_);
+    auto assembly = std::make_unique<PostgresAssembly>(config_, memory_, troubles_);
     auto core = std::make_unique<PipelineCore>(
         options, [&](std::uint32_t) { return assembly->make_encoder(); }, *sink_, *store_, system_clock());
     assembly->connect(*core, *(*ingest)->reactor);
@@ -249,6 +264,8 @@ class Pipeline::Run {
   const PipelineConfig& config_;
   const MemoryPlan memory_;
   const std::atomic<bool>& stop_;
+  Troubles& troubles_;
+  metrics::Histogram& sink_seconds_;
 
   // Reactors outlive what completes on them.
   std::vector<std::unique_ptr<Loop>> loops_;
@@ -266,8 +283,10 @@ class Pipeline::Run {
   PipelineView order_view_;
 };
 
-Pipeline::Pipeline(PipelineConfig config, std::uint64_t memory_bytes, std::function<void()> on_end)
-    : config_(std::move(config)), memory_bytes_(memory_bytes), on_end_(std::move(on_end)) {}
+Pipeline::Pipeline(PipelineConfig config, std::uint64_t memory_bytes, metrics::Registry& registry)
+    : config_(std::move(config)),
+      memory_bytes_(memory_bytes),
+      sink_seconds_(registry.histogram(metrics::Family::kSinkWriteSeconds, {config_.name})) {}
 
 Pipeline::~Pipeline() {
   request_stop();
@@ -293,7 +312,7 @@ absl::Status Pipeline::wait() {
 void Pipeline::supervise() {
   std::int64_t attempts = 0;
   for (;;) {
-    auto run = std::make_unique<Run>(config_, memory_bytes_, stop_requested_);
+    auto run = std::make_unique<Run>(config_, memory_bytes_, stop_requested_, troubles_, sink_seconds_);
     Run* current = run.get();
     {
       const std::lock_guard lock(mutex_);
@@ -301,6 +320,8 @@ void Pipeline::supervise() {
     }
     const std::int64_t began_us = monotonic_us();
     absl::Status status = current->run();
+    // The source has noted its own.
+    if (troubles_.view().current != status) troubles_.add(status, system_clock().realtime_us());
     const std::int64_t wait_until_us = monotonic_us() + kRestartWaitUs;
     if (wait_until_us - began_us > 60'000'000) attempts = 0;
     const bool again = !status.ok() && !stop_requested_.load(std::memory_order_acquire) &&
@@ -310,8 +331,6 @@ void Pipeline::supervise() {
     {
       const std::lock_guard lock(mutex_);
       last_view_ = run_->view();
-      last_view_.last_error = status;
-      last_view_.last_error_us = status.ok() ? 0 : system_clock().realtime_us();
       last_view_.phase = again         ? SourcePhase::kReconnecting
                          : status.ok() ? SourcePhase::kStopped
                                        : SourcePhase::kFailed;
@@ -328,7 +347,6 @@ void Pipeline::supervise() {
     }
   }
   ended_.store(true, std::memory_order_release);
-  if (on_end_) on_end_();
 }
 
 PipelineView Pipeline::view() const {
@@ -336,6 +354,10 @@ PipelineView Pipeline::view() const {
   PipelineView view = run_ != nullptr ? run_->view() : last_view_;
   view.name = config_.name;
   view.restarts = restarts_;
+  const Troubles::View troubles = troubles_.view();
+  view.last_error = status_.ok() ? troubles.current : status_;
+  view.last_error_us = view.last_error.ok() ? 0 : troubles.current_us;
+  view.errors = troubles.counts;
   return view;
 }
 

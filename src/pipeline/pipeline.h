@@ -6,16 +6,20 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/metrics.h"
+#include "base/reason_code.h"
 #include "config/config.h"
 #include "pipeline/table_counts.h"
 #include "source/source.h"
+#include "source/troubles.h"
 
 namespace millrace {
 
@@ -23,8 +27,9 @@ namespace millrace {
 struct PipelineView {
   std::string name;
   SourcePhase phase = SourcePhase::kStarting;
-  absl::Status last_error;         ///< Being retried, or why the pipeline ended.
-  std::int64_t last_error_us = 0;  ///< Unix.
+  absl::Status last_error;                     ///< Being retried, or why the pipeline ended.
+  std::int64_t last_error_us = 0;              ///< Unix.
+  std::map<ReasonCode, std::uint64_t> errors;  ///< By class, since the pipeline was made.
 
   std::uint64_t server_end_of_wal = 0;
   std::uint64_t received_lsn = 0;
@@ -34,6 +39,7 @@ struct PipelineView {
   std::uint64_t told_lsn = 0;
   std::uint64_t restart_lsn = 0;
   std::uint64_t confirmed_flush_lsn = 0;
+  std::string_view wal_status;        ///< Empty while unknown.
   std::int64_t pushed_commit_us = 0;  ///< Commit times of the last transactions that passed, Unix.
   std::int64_t acknowledged_commit_us = 0;
   std::int64_t checkpointed_commit_us = 0;
@@ -59,6 +65,14 @@ struct PipelineView {
   std::uint64_t snapshot_tables_done = 0;
   std::uint64_t snapshot_rows = 0;
   std::int64_t snapshot_rows_estimated = -1;
+  std::int64_t snapshot_duration_us = 0;
+
+  struct Ring {
+    std::string name;
+    std::uint64_t used = 0;
+    std::uint64_t capacity = 0;
+  };
+  std::vector<Ring> rings;
 
   std::vector<TableCount> tables;
 };
@@ -66,8 +80,8 @@ struct PipelineView {
 class Pipeline {
  public:
   /// @param memory_bytes  the pipeline's share of memory_limit.
-  /// @param on_end        called on the pipeline's thread when it has ended.
-  Pipeline(PipelineConfig config, std::uint64_t memory_bytes, std::function<void()> on_end);
+  /// @param registry      outlives the pipeline.
+  Pipeline(PipelineConfig config, std::uint64_t memory_bytes, metrics::Registry& registry);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -89,7 +103,8 @@ class Pipeline {
 
   const PipelineConfig config_;
   const std::uint64_t memory_bytes_;
-  const std::function<void()> on_end_;
+  metrics::Histogram& sink_seconds_;
+  Troubles troubles_;
   std::thread thread_;
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> ended_{false};

@@ -76,6 +76,8 @@ class PipelineCore final : private BatchOutlet {
   const OrderStage& order() const noexcept { return order_; }
   const Worker& worker(std::size_t i) const noexcept { return *workers_[i]; }
   std::uint64_t batches_pushed() const noexcept { return next_number_ - 1; }
+  /// What waits in the worker's rings, for metrics: any thread.
+  const WorkerRings& rings(std::size_t worker) const noexcept { return *rings_[worker]; }
   /// Ingest's thread: batches that are neither free nor on their way back.
   std::size_t batches_under_way() const noexcept {
     return batches_.size() - free_.size() - batches_back_.size_approximate();

@@ -96,8 +96,9 @@ std::unique_ptr<ByteStream> make_stream(Reactor& reactor, postgres::TakenSocket 
 }  // namespace
 
 struct PostgresAssembly::Parts {
-  Parts(const PipelineConfig& pipeline, const MemoryPlan& memory)
+  Parts(const PipelineConfig& pipeline, const MemoryPlan& memory, Troubles& noted)
       : config(pipeline),
+        troubles(noted),
         scratch(make_scratch_folder(pipeline.spill_dir)),
         held(memory.held_bytes, memory.slab_bytes),
         relations({pipeline.name,
@@ -108,6 +109,7 @@ struct PostgresAssembly::Parts {
                   topics) {}
 
   const PipelineConfig& config;
+  Troubles& troubles;
   std::unique_ptr<ScratchStore> scratch;
   postgres::HeldBudget held;
   Topics topics;
@@ -116,8 +118,8 @@ struct PostgresAssembly::Parts {
   std::unique_ptr<postgres::PostgresSource> source;
 };
 
-PostgresAssembly::PostgresAssembly(const PipelineConfig& config, const MemoryPlan& memory)
-    : parts_(std::make_unique<Parts>(config, memory)) {}
+PostgresAssembly::PostgresAssembly(const PipelineConfig& config, const MemoryPlan& memory, Troubles& troubles)
+    : parts_(std::make_unique<Parts>(config, memory, troubles)) {}
 
 PostgresAssembly::~PostgresAssembly() = default;
 
@@ -134,9 +136,11 @@ void PostgresAssembly::connect(PipelineCore& core, Reactor& reactor) {
   const auto classify = [slot = parts.config.slot.name](const postgres::ServerReport& report) {
     return postgres::report_failed(postgres::Phase::kStream, "stream of slot \"" + slot + "\"", report);
   };
-  parts.source = std::make_unique<postgres::PostgresSource>(
-      source_options(parts.config), *parts.edge, parts.relations, *parts.scratch, parts.held, core.outlet(),
-      core.slabs(), classify, system_clock());
+  postgres::PostgresSourceOptions options = source_options(parts.config);
+  options.troubles = &parts.troubles;
+  parts.source = std::make_unique<postgres::PostgresSource>(std::move(options), *parts.edge, parts.relations,
+                                                            *parts.scratch, parts.held, core.outlet(),
+                                                            core.slabs(), classify, system_clock());
 }
 
 Source& PostgresAssembly::source() { return *parts_->source; }
@@ -157,6 +161,9 @@ void PostgresAssembly::fill(PipelineView& view) const {
   view.transactions = get(gauges.transactions);
   view.reconnects = get(gauges.reconnects);
   view.held_used = get(gauges.held_bytes);
+  if (const std::uint8_t status = get(gauges.wal_status); status != 0) {
+    view.wal_status = postgres::kWalStatuses[status - 1U];
+  }
   if (const std::int64_t received_us = get(gauges.last_receive_us); received_us != 0) {
     view.last_receive_us = system_clock().realtime_us() - (system_clock().monotonic_us() - received_us);
   }
@@ -165,6 +172,7 @@ void PostgresAssembly::fill(PipelineView& view) const {
   view.snapshot_tables_done = get(gauges.snapshot_tables_done);
   view.snapshot_rows = get(gauges.snapshot_rows);
   view.snapshot_rows_estimated = get(gauges.snapshot_rows_estimated);
+  view.snapshot_duration_us = get(gauges.snapshot_duration_us);
 }
 
 std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor) {

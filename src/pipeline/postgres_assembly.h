@@ -10,6 +10,7 @@
 #include "runtime/reactor.h"
 #include "sink/record_sink.h"
 #include "source/source.h"
+#include "source/troubles.h"
 
 namespace millrace {
 
@@ -17,7 +18,7 @@ namespace millrace {
 /// after.
 class PostgresAssembly {
  public:
-  PostgresAssembly(const PipelineConfig& config, const MemoryPlan& memory);
+  PostgresAssembly(const PipelineConfig& config, const MemoryPlan& memory, Troubles& troubles);
   ~PostgresAssembly();
 
   std::unique_ptr<BatchEncoder> make_encoder();

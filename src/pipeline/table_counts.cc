@@ -15,12 +15,16 @@ TableCounters& WorkerTableCounts::of(const Relation& relation) {
   const std::size_t id = relation.topic->id;
   if (id >= by_topic_.size()) by_topic_.resize(id + 1, nullptr);
   if (by_topic_[id] == nullptr) {
-    const std::lock_guard lock(mutex_);
-    auto& counters = tables_[concat(relation.schema, ".", relation.table)];
-    if (counters == nullptr) counters = std::make_unique<TableCounters>();
-    by_topic_[id] = counters.get();
+    by_topic_[id] = &named(concat(relation.schema, ".", relation.table));
   }
   return *by_topic_[id];
+}
+
+TableCounters& WorkerTableCounts::named(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  auto& counters = tables_[name];
+  if (counters == nullptr) counters = std::make_unique<TableCounters>();
+  return *counters;
 }
 
 void WorkerTableCounts::count(const Batch& batch, std::size_t from, std::size_t to, const Piece& piece) {
@@ -28,7 +32,11 @@ void WorkerTableCounts::count(const Batch& batch, std::size_t from, std::size_t 
   TableCounters* counters = nullptr;
   for (std::size_t i = from; i < to; ++i) {
     const Change& change = batch.changes[i];
-    if (change.relation == kNoRelation) continue;
+    if (change.relation == kNoRelation) {
+      if (messages_ == nullptr) messages_ = &named("");
+      add(messages_->messages, 1);
+      continue;
+    }
     if (change.relation != last) {
       last = change.relation;
       counters = &of(*batch.relations[last]);
@@ -71,6 +79,7 @@ void WorkerTableCounts::add_to(std::map<std::string, TableCount>& sums) const {
     sum.updates += counters->updates.load(std::memory_order_relaxed);
     sum.deletes += counters->deletes.load(std::memory_order_relaxed);
     sum.truncates += counters->truncates.load(std::memory_order_relaxed);
+    sum.messages += counters->messages.load(std::memory_order_relaxed);
     sum.bytes += counters->bytes.load(std::memory_order_relaxed);
   }
 }

@@ -21,17 +21,19 @@ struct TableCounters {
   std::atomic<std::uint64_t> updates{0};
   std::atomic<std::uint64_t> deletes{0};
   std::atomic<std::uint64_t> truncates{0};
+  std::atomic<std::uint64_t> messages{0};
   std::atomic<std::uint64_t> bytes{0};
 };
 
 /// A sum over workers.
 struct TableCount {
-  std::string name;  ///< schema.table
+  std::string name;  ///< schema.table; empty: logical messages, which have none
   std::uint64_t reads = 0;
   std::uint64_t creates = 0;
   std::uint64_t updates = 0;
   std::uint64_t deletes = 0;
   std::uint64_t truncates = 0;
+  std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
 };
 
@@ -44,7 +46,9 @@ class WorkerTableCounts {
 
  private:
   TableCounters& of(const Relation& relation);
+  TableCounters& named(const std::string& name);
 
+  TableCounters* messages_ = nullptr;
   std::vector<TableCounters*> by_topic_;  ///< By Topic::id.
   mutable std::mutex mutex_;              ///< Guards tables_'s shape; taken for a new table and to read.
   std::map<std::string, std::unique_ptr<TableCounters>> tables_;

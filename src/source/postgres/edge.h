@@ -5,10 +5,12 @@
 #pragma once
 #include <absl/status/status.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -16,6 +18,9 @@
 #include "source/postgres/catalog_types.h"
 
 namespace millrace::postgres {
+
+/// wal_status of pg_replication_slots, from fine to lost.
+inline constexpr std::array<std::string_view, 4> kWalStatuses{"reserved", "extended", "unreserved", "lost"};
 
 /// A row of pg_replication_slots. LSNs are 0 where the server shows NULL.
 struct SlotFacts {

@@ -32,6 +32,10 @@ inline PipelineSnapshot everything(std::string name) {
   pipeline.received_bytes = 2'000;
   pipeline.records = 11;
   pipeline.transactions = 3;
+  pipeline.reconnects = 2;
+  pipeline.checkpoints = 12;
+  pipeline.checkpoint_errors = 1;
+  pipeline.errors = {{"CONNECT_REFUSED", 2}, {"CHECKPOINT_WRITE_FAILED", 1}};
   pipeline.in_flight_records = 4;
   pipeline.last_event_unix_ms = 1'700'000'000'123;
   pipeline.last_checkpoint_unix_ms = 1'700'000'000'000;
@@ -40,7 +44,7 @@ inline PipelineSnapshot everything(std::string name) {
   pipeline.credits_available = 7;
   pipeline.credits_limit = 8;
   pipeline.table_copy = TableCopySnapshot{true, 9, 2, 1'000'000, 2'000'000, 12'500};
-  pipeline.tables = {{"public.\"odd\\\n\xff", 1, 2, 3, 4, 5, 6}};
+  pipeline.tables = {{"public.\"odd\\\n\xff", 1, 2, 3, 4, 5, 0, 6}, {"", 0, 0, 0, 0, 0, 7, 8}};
   pipeline.last_error = "server closed the connection";
   pipeline.last_error_code = "CONNECTION_LOST";
   pipeline.last_error_unix_ms = 1'700'000'000'000;

@@ -33,6 +33,11 @@ std::string identifier_in_literal(std::string_view name) {
   return absl::StrReplaceAll(identifier, {{"'", "''"}});
 }
 
+/// A connection that ended; connecting again may help.
+absl::Status broken(std::string_view how) {
+  return with_reason(absl::UnavailableError(concat("postgres: ", how)), ReasonCode::kConnectRefused);
+}
+
 int protocol_of(std::int32_t version_num) {
   if (version_num >= 160000) return 4;
   if (version_num >= 150000) return 3;
@@ -89,6 +94,7 @@ void PostgresSource::close_stream() {
 void PostgresSource::fail(absl::Status status) {
   if (!status_.ok() || state_ == State::kFinished) return;
   status_ = std::move(status);
+  note(status_);
   edge_.reset();
   close_stream();
   snapshot_.reset();
@@ -98,6 +104,10 @@ void PostgresSource::fail(absl::Status status) {
 void PostgresSource::end() {
   // What has been pushed drains and is checkpointed; nothing follows.
   state_ = State::kEnding;
+}
+
+void PostgresSource::note(const absl::Status& status) {
+  if (options_.troubles != nullptr) options_.troubles->add(status, clock_.realtime_us());
 }
 
 void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_us) {
@@ -120,7 +130,7 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
       now_us - slot_in_use_since_us_ >= options_.slot_retries_max * options_.slot_retry_wait_us) {
     return fail(std::move(status));
   }
-  trouble_ = std::move(status);
+  note(status);
   // A stream that breaks as soon as it runs is the same trouble once more.
   if (streaming_since_us_ != 0 &&
       (changes_.position().lsn > began_at_ || now_us - streaming_since_us_ >= kSteadyUs)) {
@@ -131,7 +141,7 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
   if (options_.retries_max >= 0 && attempts_ > options_.retries_max) {
     return fail(with_reason(absl::UnavailableError(concat("gave up after ", options_.retries_max,
-                                                          " attempts: ", trouble_.message())),
+                                                          " attempts: ", status.message())),
                             ReasonCode::kRetriesExhausted));
   }
   const std::int64_t longest_us = slot_in_use ? options_.slot_retry_wait_us : options_.retry_wait_us;
@@ -139,7 +149,7 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
       std::min(longest_us, kFirstRetryUs << std::min<std::int64_t>(attempts_ - 1, 20));
   log_warn("postgres", "connection lost, trying again",
            {{"pipeline", options_.pipeline},
-            {"error", std::string(trouble_.message())},
+            {"error", std::string(status.message())},
             {"attempt", attempts_},
             {"wait_ms", wait_us / 1000}});
   retry_at_us_ = now_us + wait_us;
@@ -266,7 +276,8 @@ bool PostgresSource::step(std::int64_t now_us) {
 
 std::int64_t PostgresSource::next_deadline_us() const {
   std::int64_t deadline = kNever;
-  // What was due in the last turn was tried then: now it waits for room or an answer, which wake by themselves.
+  // What was due in the last turn was tried then: now it waits for room or an answer, which wake by
+  // themselves.
   const auto consider = [&](std::int64_t at_us) {
     if (at_us > stepped_us_) deadline = std::min(deadline, at_us);
   };
@@ -313,6 +324,7 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                    snapshot_ = std::make_unique<SnapshotReader>(builder_, slabs_, relations_, classify_,
                                                                 options_.row_bytes_max + 1024,
                                                                 std::move(opened), consistent_point_);
+                   snapshot_began_us_ = now_us;
                    state_ = State::kSnapshot;
                  },
                  [&](SnapshotClosed&) {
@@ -333,6 +345,9 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                      gauges_.restart_lsn.store(watched.slot->restart_lsn, std::memory_order_relaxed);
                      gauges_.confirmed_flush_lsn.store(watched.slot->confirmed_flush_lsn,
                                                        std::memory_order_relaxed);
+                     const auto known = std::ranges::find(kWalStatuses, watched.slot->wal_status);
+                     const auto status = known == kWalStatuses.end() ? 0 : known - kWalStatuses.begin() + 1;
+                     gauges_.wal_status.store(static_cast<std::uint8_t>(status), std::memory_order_relaxed);
                    }
                  },
                  [&](SlotDropped&) {
@@ -584,7 +599,7 @@ bool PostgresSource::handle_frame(const BackendMessage& message, std::int64_t no
       state_ = State::kStreaming;
       streaming_since_us_ = now_us;
       slot_in_use_since_us_ = 0;
-      trouble_ = absl::OkStatus();
+      if (options_.troubles != nullptr) options_.troubles->passed();
       next_watch_us_ = now_us;
       log_info("postgres", "streaming",
                {{"pipeline", options_.pipeline},
@@ -681,8 +696,7 @@ void PostgresSource::handle_report(const BackendMessage& message, std::int64_t n
 
 bool PostgresSource::receive(std::int64_t now_us) {
   if (stream_->send_error() != 0) {
-    lost(absl::UnavailableError(concat("postgres: cannot send to the server: errno ", stream_->send_error())),
-         true, now_us);
+    lost(broken(concat("cannot send to the server: errno ", stream_->send_error())), true, now_us);
     return true;
   }
   if (!stream_->armed()) {
@@ -701,14 +715,12 @@ bool PostgresSource::receive(std::int64_t now_us) {
     case ReadOutcome::Kind::kBytes:
       break;
     case ReadOutcome::Kind::kClosed:
-      lost(absl::UnavailableError(server_ended_ ? "postgres: the server ended the stream"
-                                                : "postgres: the server closed the connection"),
-           true, now_us);
+      lost(broken(server_ended_ ? "the server ended the stream" : "the server closed the connection"), true,
+           now_us);
       return true;
     case ReadOutcome::Kind::kError:
-      lost(absl::UnavailableError(
-               concat("postgres: cannot read from the server: ",
-                      outcome.detail.empty() ? concat("errno ", outcome.error_number) : outcome.detail)),
+      lost(broken(concat("cannot read from the server: ",
+                         outcome.detail.empty() ? concat("errno ", outcome.error_number) : outcome.detail)),
            true, now_us);
       return true;
   }
@@ -755,8 +767,8 @@ void PostgresSource::update_gauges(std::int64_t now_us) {
     set(gauges_.snapshot_tables_done, static_cast<std::uint64_t>(progress.tables_done));
     set(gauges_.snapshot_rows, progress.rows);
     set(gauges_.snapshot_rows_estimated, progress.rows_estimated);
+    set(gauges_.snapshot_duration_us, now_us - snapshot_began_us_);
   }
-  (void)now_us;
 }
 
 }  // namespace millrace::postgres

@@ -24,6 +24,7 @@
 #include "source/postgres/stream/snapshot_reader.h"
 #include "source/postgres/stream/start_plan.h"
 #include "source/source.h"
+#include "source/troubles.h"
 
 namespace millrace::postgres {
 
@@ -47,6 +48,7 @@ struct PostgresSourceOptions {
   std::int64_t watch_interval_us = 5'000'000;
   std::int64_t stop_patience_us = 3'000'000;  ///< How long a stop waits for the open transaction's end.
   GatherPolicy::Mode gather = GatherPolicy::Mode::kAdaptive;
+  Troubles* troubles = nullptr;  ///< Failures are noted here, those that are retried included; may be null.
   BatchLimits batch;
 };
 
@@ -70,6 +72,8 @@ struct PostgresSourceGauges {
   std::atomic<std::uint64_t> snapshot_tables_done{0};
   std::atomic<std::uint64_t> snapshot_rows{0};
   std::atomic<std::int64_t> snapshot_rows_estimated{-1};
+  std::atomic<std::int64_t> snapshot_duration_us{0};
+  std::atomic<std::uint8_t> wal_status{0};  ///< 1 + index in kWalStatuses; 0: not known.
   std::atomic<std::uint8_t> phase{0};
   std::atomic<std::int64_t> last_receive_us{0};
 };
@@ -98,8 +102,6 @@ class PostgresSource final : public Source {
   std::string identity() const override { return identity_text_; }
 
   const PostgresSourceGauges& gauges() const noexcept { return gauges_; }
-  /// The failure that is being retried, for people; OK when there is none.
-  const absl::Status& trouble() const noexcept { return trouble_; }
 
  private:
   enum class State : std::uint8_t {
@@ -134,6 +136,7 @@ class PostgresSource final : public Source {
   bool receive(std::int64_t now_us);
   bool send_status(std::int64_t now_us);
   void lost(absl::Status status, bool retryable, std::int64_t now_us);
+  void note(const absl::Status& status);
   void fail(absl::Status status);
   void end();
   void close_stream();
@@ -155,7 +158,6 @@ class PostgresSource final : public Source {
   PostgresSourceOptions::Streaming streaming_;
   State state_ = State::kIdle;
   absl::Status status_;
-  absl::Status trouble_;
   std::optional<SourceResume> resume_;
   StartPlan plan_;
   bool met_ = false;  ///< The plan has been made: from here on a start is a reconnect.
@@ -164,6 +166,7 @@ class PostgresSource final : public Source {
   std::string identity_text_;
   std::uint64_t consistent_point_ = 0;
   std::unique_ptr<SnapshotReader> snapshot_;
+  std::int64_t snapshot_began_us_ = 0;
 
   std::unique_ptr<ByteStream> stream_;
   std::string command_;                ///< START_REPLICATION, until it is sent.
