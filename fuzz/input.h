@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <source_location>
 #include <span>
 #include <string_view>
 
@@ -39,8 +41,11 @@ inline std::string_view text_of(std::span<const std::uint8_t> input) {
 }
 
 /// A property that must hold for every input.
-inline void require(bool holds) {
-  if (!holds) std::abort();
+inline void require(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) [[likely]]
+    return;
+  std::fprintf(stderr, "%s:%u: does not hold\n", where.file_name(), static_cast<unsigned>(where.line()));
+  std::abort();
 }
 
 }  // namespace millrace::fuzz
