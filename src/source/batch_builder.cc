@@ -63,14 +63,13 @@ void BatchBuilder::add(Change change, const RelationPtr& relation, const Transac
   if (batch_->changes.size() >= limits_.changes || batch_->bytes >= limits_.bytes) cut();
 }
 
-void BatchBuilder::mark(const PositionMark& mark) {
+void BatchBuilder::mark(const PositionMark& mark, bool checkpoint_now) {
   PositionMark placed = mark;
   placed.arrival = last_arrival_;
   batch_->marks.push_back(placed);
+  batch_->checkpoint_now |= checkpoint_now;
   if (batch_->marks.size() >= 2 * limits_.changes) cut();
 }
-
-void BatchBuilder::checkpoint_now() { batch_->checkpoint_now = true; }
 
 void BatchBuilder::cut() {
   if (batch_ == nullptr) return;

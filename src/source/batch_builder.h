@@ -35,10 +35,9 @@ class BatchBuilder {
   /// Begins another transaction: its context is copied at its first change.
   void next_transaction() noexcept { transaction_known_ = false; }
 
-  /// Places a mark behind the last change. Requires open().
-  void mark(const PositionMark& mark);
-  /// Asks for a checkpoint behind what has been added so far. Requires open().
-  void checkpoint_now();
+  /// Places a mark behind the last change. Requires open(). Cuts the batch when it is full.
+  /// @param checkpoint_now  asks for a checkpoint of it without waiting for the interval.
+  void mark(const PositionMark& mark, bool checkpoint_now = false);
 
   /// Hands the batch on if it holds anything.
   void cut();

@@ -448,9 +448,9 @@ std::uint64_t ChangeStream::tell_limit(std::uint64_t lsn) const noexcept {
   return lsn;
 }
 
-void ChangeStream::place_mark() {
+void ChangeStream::place_mark(bool checkpoint_now) {
   position_.tell = tell_limit(position_.lsn);
-  builder_.mark(to_mark(position_));
+  builder_.mark(to_mark(position_), checkpoint_now);
   mark_owed_ = false;
 }
 
@@ -464,8 +464,7 @@ bool ChangeStream::idle_at(std::uint64_t end_of_wal, bool checkpoint_now) {
   if (end_of_wal <= position_.lsn && !checkpoint_now && !mark_owed_) return true;
   if (!builder_.open()) return false;
   position_.lsn = std::max(position_.lsn, end_of_wal);
-  place_mark();
-  if (checkpoint_now) builder_.checkpoint_now();
+  place_mark(checkpoint_now);
   return true;
 }
 

@@ -140,7 +140,7 @@ class ChangeStream {
   Result hold(HeldTransaction& held, const MessageHead& head, const WalMessage& message, ChangeKind kind,
               const RelationPtr& relation, std::uint32_t changes);
   RelationPtr find_relation(std::uint32_t oid);
-  void place_mark();
+  void place_mark(bool checkpoint_now = false);
   std::uint64_t tell_limit(std::uint64_t lsn) const noexcept;
 
   Result bad(std::string_view what, std::uint64_t at, DecodeError error);

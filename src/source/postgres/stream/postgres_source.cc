@@ -446,8 +446,7 @@ bool PostgresSource::step_snapshot(std::int64_t now_us) {
   if (!builder_.open()) return worked;
   // Everything below the consistent point is in the snapshot, everything behind it in the stream.
   plan_.position = LogPosition{consistent_point_, consistent_point_, {}};
-  builder_.mark(to_mark(plan_.position));
-  builder_.checkpoint_now();
+  builder_.mark(to_mark(plan_.position), true);
   builder_.cut();
   initial_mark_owed_ = false;
   log_info("postgres", "snapshot done",
