@@ -263,8 +263,9 @@ Result ChangeStream::logical_message(const MessageHead& head, const WalMessage& 
   if (view.transactional && !count_event(1)) return Result::kOk;
   TransactionContext alone;
   if (!view.transactional) {
-    // Effective at once, whatever becomes of the transaction it was written in; there is no commit time.
-    alone.commit_time_us = context_.commit_time_us;
+    // Effective at once, whatever becomes of the transaction it was written in; there is no commit time. It
+    // takes that of the last transaction that a position knows, so that it is made the same after a restart.
+    alone.commit_time_us = position_.last.commit_time_us;
     alone.commit_position = lsn;
     alone.previous_commit = position_.last.end_lsn;
     builder_.next_transaction();
