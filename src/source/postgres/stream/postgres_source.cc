@@ -374,6 +374,8 @@ void PostgresSource::on_failed(const EdgeFailed& failed, std::int64_t now_us) {
     return;
   }
   if (state_ == State::kEnding || state_ == State::kDraining || state_ == State::kFinished) return;
+  // The snapshot was all that was wanted, and its temporary slot goes with its connection.
+  if (state_ == State::kClosingSnapshot && plan_.kind == StartPlan::Kind::kSnapshotOnly) return end();
   lost(failed.status, failed.retryable, now_us);
 }
 
@@ -449,6 +451,9 @@ bool PostgresSource::step_snapshot(std::int64_t now_us) {
   builder_.mark(to_mark(plan_.position), true);
   builder_.cut();
   initial_mark_owed_ = false;
+  // From here on a lost connection leads back to the stream: its rows are on their way, once is enough.
+  changes_.begin_session(plan_.position, consistent_point_, false);
+  met_ = true;
   log_info("postgres", "snapshot done",
            {{"pipeline", options_.pipeline}, {"rows", snapshot_->progress().rows}});
   update_gauges(now_us);
