@@ -18,7 +18,7 @@ void ReceiveBuffer::reset(FramePhase phase) {
   reader_ = FrameReader(body_bytes_max_, phase);
 }
 
-std::span<std::byte> ReceiveBuffer::space() {
+std::span<std::byte> ReceiveBuffer::space(std::size_t kept_bytes) {
   if (slab_ != nullptr) {
     const std::size_t left = slab_->capacity - slab_->filled;
     const std::size_t head = reader_.unread().size();
@@ -35,7 +35,10 @@ std::span<std::byte> ReceiveBuffer::space() {
     slab_ = nullptr;
   }
   const std::size_t wanted = std::max(reader_.message_bytes(), head_.size() + FrameReader::kHeaderBytes);
-  slab_ = wanted <= slabs_.slab_bytes() ? slabs_.take() : slabs_.take_oversize(wanted);
+  slab_ = wanted <= slabs_.slab_bytes() ? slabs_.take() : slabs_.take_oversize(wanted, kept_bytes);
+  // What the caller keeps may be a large row that took the whole budget: it stays until something is read.
+  if (slab_ == nullptr && kept_bytes > 0)
+    slab_ = slabs_.take_oversize(std::max(wanted, slabs_.slab_bytes()), kept_bytes);
   if (slab_ == nullptr) return {};
   if (!head_.empty()) std::memcpy(slab_->memory.get(), head_.data(), head_.size());
   slab_->filled = head_.size();

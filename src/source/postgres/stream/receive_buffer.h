@@ -24,7 +24,8 @@ class ReceiveBuffer {
   void reset(FramePhase phase);
 
   /// Where the next receive goes. Empty: no slab is free, stop reading. Call when next() has said kNeedMore.
-  std::span<std::byte> space();
+  /// @param kept_bytes  of slabs that the caller holds and cannot let go before it has read on.
+  std::span<std::byte> space(std::size_t kept_bytes = 0);
   /// A receive into space() brought n bytes.
   void received(std::size_t n);
 

@@ -112,6 +112,11 @@ bool SnapshotReader::next_table() {
   return true;
 }
 
+std::size_t SnapshotReader::kept_bytes() const noexcept {
+  const std::size_t rows = rows_ == nullptr ? 0 : rows_->capacity;
+  return held_ && held_slab_ != rows_ ? rows + held_slab_->capacity : rows;
+}
+
 bool SnapshotReader::read() {
   bool worked = false;
   for (;;) {
@@ -138,7 +143,7 @@ bool SnapshotReader::read() {
           false);
     }
     if (!opened_.stream->armed()) {
-      const std::span<std::byte> space = buffer_.space();
+      const std::span<std::byte> space = buffer_.space(kept_bytes());
       if (space.empty()) return worked;
       opened_.stream->arm(space);
     }
@@ -190,9 +195,12 @@ bool SnapshotReader::row(std::span<const std::byte> line) {
   const std::size_t wanted = copy_row_bytes(line.size(), columns_);
   if (rows_ == nullptr || rows_->capacity - rows_->filled < wanted) {
     if (rows_ != nullptr) slabs_.release(rows_);
-    rows_ = wanted <= slabs_.slab_bytes()
-                ? slabs_.take()
-                : slabs_.take_oversize(wanted, buffer_.slab()->capacity + (held_ ? held_slab_->capacity : 0));
+    rows_ = wanted <= slabs_.slab_bytes() ? slabs_.take() : nullptr;
+    // The bytes this row comes from and the row held back stay until it is rewritten: a large one passes with
+    // them, and so does a small one behind a large one.
+    if (rows_ == nullptr) {
+      rows_ = slabs_.take_oversize(std::max(wanted, slabs_.slab_bytes()), kept_bytes() + buffer_.slab()->capacity);
+    }
     if (rows_ == nullptr) return false;
   }
   if (held_) {

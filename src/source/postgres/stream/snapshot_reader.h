@@ -57,6 +57,8 @@ class SnapshotReader {
   bool handle(const BackendMessage& message);
   bool row(std::span<const std::byte> line);
   bool let_go(SnapshotMarker marker);
+  /// Of slabs that rows lie in which have not gone on.
+  std::size_t kept_bytes() const noexcept;
   bool fail(absl::Status status, bool retryable);
 
   BatchBuilder& builder_;
