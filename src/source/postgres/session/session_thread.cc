@@ -101,7 +101,7 @@ std::optional<EdgeEvent> SessionThread::poll() {
         } else if constexpr (std::is_same_v<Made, StreamReady>) {
           return StreamOpened{make_stream_(std::move(made.socket))};
         } else {
-          return std::move(made);
+          return std::forward<decltype(made)>(made);
         }
       },
       std::move(*event));

@@ -105,7 +105,7 @@ template <class Float>
 std::optional<std::string> floating(std::string_view expression) {
   const std::optional<std::string> text = literal_or(expression, "0.0");
   if (!text) return std::nullopt;
-  if (*text == "NaN" || *text == "Infinity" || *text == "-Infinity") return *text;
+  if (*text == "NaN" || *text == "Infinity" || *text == "-Infinity") return text;
   Float value{};
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (error != std::errc{} || end != text->data() + text->size() || !std::isfinite(value))
