@@ -527,6 +527,7 @@ bool PostgresSource::step_stream(std::int64_t now_us) {
 
 bool PostgresSource::work_off(std::int64_t now_us) {
   bool worked = false;
+  worked_off_ = false;
   BackendMessage message;
   for (;;) {
     if (awaiting_table_) break;
@@ -575,6 +576,7 @@ bool PostgresSource::work_off(std::int64_t now_us) {
                        too_large ? ReasonCode::kRowTooLarge : ReasonCode::kSourceProtocol));
       return true;
     }
+    worked_off_ = true;
     break;
   }
   // What has been read goes on at once; it is never held back to fill a batch.
@@ -704,8 +706,9 @@ bool PostgresSource::receive(std::int64_t now_us) {
     return true;
   }
   if (!stream_->armed()) {
-    // Nothing is read while something waits for room: that is the backpressure.
-    if (pending_ || replaying_ || awaiting_table_) return false;
+    // Nothing is read while something waits for room, be it only a position: that is the backpressure, and the
+    // buffer moves on only when no whole message is left in it.
+    if (!worked_off_) return false;
     if (now_us < next_read_us_) return false;
     const std::span<std::byte> space = buffer_.space();
     if (space.empty()) return false;
