@@ -125,9 +125,10 @@ bool PipelineCore::ingest_step(std::int64_t now_us) {
     }
   }
   worked |= source_->step(now_us);
-  // Known after the first meeting; it can change when the server is promoted, so it is asked again now and
-  // then.
-  if (!identity_known_ || news) {
+  // A server that was met again may have been promoted: no checkpoint may hold a position behind that with the
+  // identity before it. So it is asked whenever a meeting may have been, before changes follow.
+  const SourcePhase phase = source_->phase();
+  if (!identity_known_ || phase == SourcePhase::kStarting || phase == SourcePhase::kReconnecting) {
     if (std::string identity = source_->identity(); !identity.empty()) {
       order_.set_source_identity(std::move(identity));
       identity_known_ = true;
