@@ -3,6 +3,7 @@
 
 #include <absl/strings/cord.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -50,7 +51,7 @@ constexpr Rule kRules[] = {
     {"55000", kAny, "physical replication slot", kSlotWrongPlugin, Action::kStop},
     {"55000", kAny, "wal_level", kWalLevel, Action::kStop},
     {"55000", kAny, "", kSourceProtocol, Action::kStop},
-    {"42704", kAny, "publication", kPublicationMissing, Action::kStop},
+    {"42704", kAny, "publication \"", kPublicationMissing, Action::kStop},
     {"42704", kAny, "replication slot", kSlotMissing, Action::kResnapshot},
     {"42704", bit(Phase::kStart), "", kSlotMissing, Action::kResnapshot},
     {"42704", bit(Phase::kStream), "", kPublicationMissing, Action::kStop},
@@ -122,6 +123,14 @@ constexpr Words kLibpqWords[] = {
 
 bool has(std::string_view text, std::string_view part) noexcept {
   return text.find(part) != std::string_view::npos;
+}
+
+/// Outside of quotes: between them stand the names of hosts, folders and files, which may read like anything.
+bool says(std::string_view text, std::string_view part) noexcept {
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) {
+    if (std::ranges::count(text.substr(0, at), '"') % 2 == 0) return true;
+  }
+  return false;
 }
 
 // Errors nobody listed: trouble of the server's machine passes, a statement that it does not like does not.
@@ -202,7 +211,7 @@ Verdict classify(Phase phase, std::string_view sqlstate, std::string_view messag
   if (sqlstate.empty()) {
     if (phase == Phase::kConnect) {
       for (const Words& words : kLibpqWords) {
-        if (has(message, words.text)) return {words.reason, words.action};
+        if (says(message, words.text)) return {words.reason, words.action};
       }
     }
     return {kConnectRefused, Action::kRetry};
