@@ -74,6 +74,9 @@ class Pipeline::Run {
     return assembly_->source().status();
   }
 
+  /// After run() has returned OK: there is nothing to continue.
+  bool position_is_void() const { return assembly_ != nullptr && assembly_->source().position_is_void(); }
+
   /// Any thread.
   void wake() {
     const std::lock_guard lock(view_mutex_);
@@ -320,6 +323,7 @@ void Pipeline::supervise() {
     }
     const std::int64_t began_us = monotonic_us();
     absl::Status status = current->run();
+    const bool position_is_void = status.ok() && current->position_is_void();
     // The source has noted its own.
     if (troubles_.view().current != status) troubles_.add(status, system_clock().realtime_us());
     const std::int64_t wait_until_us = monotonic_us() + kRestartWaitUs;
@@ -339,6 +343,12 @@ void Pipeline::supervise() {
       run = std::move(run_);
     }
     run.reset();  // closes connections, releases locks
+    if (position_is_void) {
+      if (absl::Status removed = remove_checkpoint_file(config_.checkpoint.file); !removed.ok()) {
+        log_warn("pipeline", "the slot is dropped, but its stored position could not be removed",
+                 {{"pipeline", config_.name}, {"error", std::string(removed.message())}});
+      }
+    }
     if (!again) break;
     log_warn("pipeline", "starting again",
              {{"pipeline", config_.name}, {"error", std::string(status.message())}});

@@ -92,6 +92,10 @@ class Source {
   /// The fold that understands this source's marks, beginning at `from`.
   virtual std::unique_ptr<PositionFold> make_fold(const Position& from) const = 0;
 
+  /// After an orderly end: the stored position leads nowhere any more, as was asked for. The next start
+  /// begins anew.
+  virtual bool position_is_void() const { return false; }
+
   /// JSON that names the source, for the checkpoint. Empty until the server has been met.
   virtual std::string identity() const = 0;
 };

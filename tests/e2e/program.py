@@ -60,14 +60,14 @@ class Millrace:
 
     # Life
 
-    def start(self, *words, command=()):
-        """Starts `millrace run`; `command` goes before it (strace and the like)."""
+    def start(self, *words, stdout=None):
+        """Starts `millrace run`. With `sink: stdout` the output file is appended to, or `stdout` is used."""
         assert self.process is None or self.process.poll() is not None, "runs already"
         self.log_file.touch()
         self.log_begin = self.log_file.stat().st_size
-        with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([*command, self.binary, "run", str(self.config), *words], env=self.environment,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with open(self.log_file, "ab") as log, open(self.output if self.options["sink"] == "stdout" else os.devnull, "ab") as out:
+            self.process = subprocess.Popen([self.binary, "run", str(self.config), *words], env=self.environment,
+                                            stdin=subprocess.DEVNULL, stdout=stdout or out, stderr=log)
         return self
 
     def kill(self):

@@ -2,6 +2,7 @@
 """A TCP proxy that misbehaves as networks do: odd pieces, slow, silent, cut."""
 
 import random
+import select
 import socket
 import threading
 import time
@@ -94,6 +95,9 @@ class Proxy:
         try:
             while True:
                 self._going.wait()
+                # In short waits: a socket that is closed while a thread reads it lives on until that read ends.
+                if not select.select([source], [], [], 0.05)[0]:
+                    continue
                 data = source.recv(65536)
                 if not data:
                     break
@@ -104,7 +108,7 @@ class Proxy:
                     self.held.set()
                     self._going.wait()
                     self._send(sink, rest, sender)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: closed by cut()
             pass
         for end in (sink, source):
             try:

@@ -120,6 +120,7 @@ struct SlotDropped {};
 struct EdgeFailed {
   absl::Status status;
   bool retryable = false;
+  bool refused = false;  ///< The server takes no new connection now: it starts up or shuts down.
 };
 using EdgeEvent = std::variant<ServerFacts, SlotCreated, SnapshotOpened, SnapshotClosed, StreamOpened,
                                TableDescribed, ServerWatched, SlotDropped, EdgeFailed>;

@@ -271,7 +271,9 @@ Action action_of(const absl::Status& status) noexcept {
 
 EdgeFailed to_event(absl::Status status) {
   const bool retryable = is_retryable(action_of(status));
-  return {std::move(status), retryable};
+  // In the text, because one failure may tell of several hosts.
+  const bool refused = status.message().find("[SQLSTATE 57P03]") != absl::string_view::npos;
+  return {std::move(status), retryable, refused};
 }
 
 EdgeFailed report_failed(Phase phase, std::string_view doing, const ServerReport& report) {

@@ -16,8 +16,10 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kFirstRetryUs = 100'000;
-constexpr std::int64_t kIdleMarkUs = 100'000;   // keepalives may come with every write of another database
-constexpr std::int64_t kSteadyUs = 60'000'000;  // a stream that lasted so long was well
+constexpr std::int64_t kIdleMarkUs = 100'000;  // keepalives may come with every write of another database
+constexpr std::int64_t kLeavePatienceUs = 3'000'000;
+constexpr std::int64_t kSilenceUs = 60'000'000;  // where the server has no wal_sender_timeout
+constexpr std::int64_t kSteadyUs = 60'000'000;   // a stream that lasted so long was well
 constexpr std::int64_t kFinishPatienceUs = 1'000'000;
 
 template <class... Variants>
@@ -89,6 +91,7 @@ void PostgresSource::close_stream() {
   idle_owed_.reset();
   idle_checkpoint_ = false;
   server_ended_ = false;
+  server_leaves_since_us_ = 0;
 }
 
 void PostgresSource::fail(absl::Status status) {
@@ -289,6 +292,7 @@ std::int64_t PostgresSource::next_deadline_us() const {
   if (state_ == State::kStreaming) {
     if (!watching_) consider(next_watch_us_);
     if (idle_owed_) consider(next_idle_us_);
+    if (server_leaves_since_us_ != 0) consider(server_leaves_since_us_ + kLeavePatienceUs);
   }
   if (stop_requested_) consider(stop_deadline_us_);
   return deadline;
@@ -339,6 +343,7 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                  },
                  [&](ServerWatched& watched) {
                    watching_ = false;
+                   server_leaves_since_us_ = 0;
                    next_watch_us_ = now_us + options_.watch_interval_us;
                    gauges_.server_end_of_wal.store(watched.end_of_wal, std::memory_order_relaxed);
                    if (watched.slot) {
@@ -351,6 +356,7 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                    }
                  },
                  [&](SlotDropped&) {
+                   slot_dropped_ = true;
                    edge_.reset();
                    state_ = State::kFinished;
                  },
@@ -368,9 +374,11 @@ void PostgresSource::on_failed(const EdgeFailed& failed, std::int64_t now_us) {
     return;
   }
   if (watching_ && state_ == State::kStreaming && !awaiting_table_) {
-    // Watching is for people; the stream itself is well.
+    // Watching is for people; the stream itself is well. But a server that streams and takes no connections
+    // shuts down, and waits for us to confirm all it has sent.
     watching_ = false;
     next_watch_us_ = now_us + options_.watch_interval_us;
+    if (failed.refused && server_leaves_since_us_ == 0) server_leaves_since_us_ = now_us;
     return;
   }
   if (state_ == State::kEnding || state_ == State::kDraining || state_ == State::kFinished) return;
@@ -391,6 +399,9 @@ void PostgresSource::on_facts(const ServerFacts& facts, std::int64_t now_us) {
   const std::int64_t third = facts.wal_sender_timeout_ms * 1000 / 3;
   status_interval_us_ = facts.wal_sender_timeout_ms > 0 ? std::min(options_.status_interval_us, third)
                                                         : options_.status_interval_us;
+  // An idle server is silent as long as we report in time, so it is asked to answer before it is given up.
+  silence_max_us_ =
+      std::max(facts.wal_sender_timeout_ms > 0 ? 3 * third : kSilenceUs, 2 * status_interval_us_);
   if (met_) {
     if (absl::Status status = check_reconnect(facts, identity_, changes_.position()); !status.ok()) {
       return fail(std::move(status));
@@ -516,6 +527,10 @@ bool PostgresSource::step_stream(std::int64_t now_us) {
   if (state_ != State::kStreaming && state_ != State::kStarting) return true;
   worked |= receive(now_us);
   if (state_ != State::kStreaming && state_ != State::kStarting) return true;
+  if (server_leaves_since_us_ != 0 && now_us - server_leaves_since_us_ >= kLeavePatienceUs) {
+    lost(broken("the server shuts down, and what it sent cannot be confirmed yet"), true, now_us);
+    return true;
+  }
   if (stop_requested_ && (changes_.between_transactions() || now_us >= stop_deadline_us_)) {
     // Half a transaction that was pushed is recognised in the sink at the next start.
     builder_.cut();
@@ -700,6 +715,10 @@ void PostgresSource::handle_report(const BackendMessage& message, std::int64_t n
   lost(std::move(failed.status), failed.retryable, now_us);
 }
 
+std::int64_t PostgresSource::silence_us(std::int64_t now_us) const {
+  return stream_ != nullptr && stream_->armed() ? now_us - heard_at_us_ : 0;
+}
+
 bool PostgresSource::receive(std::int64_t now_us) {
   if (stream_->send_error() != 0) {
     lost(broken(concat("cannot send to the server: errno ", stream_->send_error())), true, now_us);
@@ -714,11 +733,16 @@ bool PostgresSource::receive(std::int64_t now_us) {
     if (space.empty()) return false;
     stream_->arm(space);
     next_read_us_ = 0;
+    heard_at_us_ = now_us;
   }
   const ReadOutcome outcome = stream_->take();
   switch (outcome.kind) {
     case ReadOutcome::Kind::kPending:
-      return false;
+      if (silence_us(now_us) < silence_max_us_) return false;
+      lost(broken(concat("nothing came from the server for ", silence_max_us_ / 1'000'000,
+                         " s, though it was asked to answer")),
+           true, now_us);
+      return true;
     case ReadOutcome::Kind::kBytes:
       break;
     case ReadOutcome::Kind::kClosed:
@@ -750,6 +774,7 @@ bool PostgresSource::send_status(std::int64_t now_us) {
   status.flushed = Lsn{told_};
   status.applied = Lsn{told_};
   status.client_time = from_unix_us(clock_.realtime_us());
+  status.reply_requested = silence_us(now_us) >= silence_max_us_ / 2;
   if (!stream_->send(encode_standby_status(status))) return false;
   gauges_.told_lsn.store(told_, std::memory_order_relaxed);
   status_due_ = false;

@@ -100,6 +100,7 @@ class PostgresSource final : public Source {
     return make_position_fold(from);
   }
   std::string identity() const override { return identity_text_; }
+  bool position_is_void() const override { return slot_dropped_; }
 
   const PostgresSourceGauges& gauges() const noexcept { return gauges_; }
 
@@ -135,6 +136,8 @@ class PostgresSource final : public Source {
   void handle_report(const BackendMessage& message, std::int64_t now_us);
   bool receive(std::int64_t now_us);
   bool send_status(std::int64_t now_us);
+  /// How long nothing has come while we listen.
+  std::int64_t silence_us(std::int64_t now_us) const;
   void lost(absl::Status status, bool retryable, std::int64_t now_us);
   void note(const absl::Status& status);
   void fail(absl::Status status);
@@ -177,6 +180,10 @@ class PostgresSource final : public Source {
   std::optional<std::uint64_t> idle_owed_;  ///< A keepalive's end of log that no batch was free for.
   bool idle_checkpoint_ = false;
   bool server_ended_ = false;
+  std::int64_t server_leaves_since_us_ = 0;  ///< It streams, but takes no connections any more.
+  std::int64_t silence_max_us_ = 0;
+  std::int64_t heard_at_us_ = 0;
+  bool slot_dropped_ = false;
   bool initial_mark_owed_ = false;
 
   std::uint64_t told_ = 0;
