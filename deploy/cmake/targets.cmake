@@ -33,6 +33,10 @@ function(millrace_test name)
   target_compile_definitions(${name}_test PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name}_test)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+  if(MILLRACE_SANITIZE MATCHES "thread")
+    set_tests_properties(${name} PROPERTIES
+                         ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.suppressions")
+  endif()
 endfunction()
 
 # millrace_fuzz(name SOURCES a_fuzz.cc DEPS ...): libFuzzer target fuzz_<name> in the fuzz preset. In every preset a

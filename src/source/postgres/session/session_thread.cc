@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/postgres/session/session_thread.h"
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
-#include <absl/time/time.h>
-
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -17,7 +16,7 @@
 namespace millrace::postgres {
 namespace {
 
-constexpr absl::Duration kGoodbyePatience = absl::Seconds(3);  // a cancel request has two seconds
+constexpr std::chrono::seconds kGoodbyePatience{3};  // a cancel request has two seconds
 
 }  // namespace
 
@@ -30,20 +29,19 @@ struct SessionThread::Shared {
   const SessionOptions options;
   Interrupt interrupt;
 
-  absl::Mutex mutex;
-  std::function<void()> wake ABSL_GUARDED_BY(mutex);
-  std::deque<EdgeRequest> requests ABSL_GUARDED_BY(mutex);
-  std::deque<SessionEvent> events ABSL_GUARDED_BY(mutex);
-  std::uint64_t generation ABSL_GUARDED_BY(mutex) = 0;  // counted up by reset(): older answers are dropped
-  bool stop ABSL_GUARDED_BY(mutex) = false;
-  bool ended ABSL_GUARDED_BY(mutex) = false;
   std::atomic<bool> has_events{false};  // spares poll() the lock, which is taken every turn of the ingest
 
-  bool has_work() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    return stop || !requests.empty() || reset_pending;
-  }
-  bool reset_pending ABSL_GUARDED_BY(mutex) = false;
-  bool has_ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return ended; }
+  std::mutex mutex;  // guards the rest
+  std::condition_variable changed;
+  std::function<void()> wake;
+  std::deque<EdgeRequest> requests;
+  std::deque<SessionEvent> events;
+  std::uint64_t generation = 0;  // counted up by reset(): older answers are dropped
+  bool reset_pending = false;
+  bool stop = false;
+  bool ended = false;
+
+  bool has_work() const { return stop || !requests.empty() || reset_pending; }
 };
 
 SessionThread::SessionThread(PipelineConfig config, StreamFactory make_stream, std::function<void()> wake,
@@ -55,38 +53,40 @@ SessionThread::SessionThread(PipelineConfig config, StreamFactory make_stream, s
 }
 
 SessionThread::~SessionThread() {
-  absl::MutexLock lock(&shared_->mutex);
+  std::unique_lock lock(shared_->mutex);
   shared_->stop = true;
   shared_->wake = nullptr;
   shared_->requests.clear();
   shared_->interrupt.set();
-  if (!shared_->mutex.AwaitWithTimeout(absl::Condition(shared_.get(), &Shared::has_ended),
-                                       kGoodbyePatience)) {
+  shared_->changed.notify_all();
+  if (!shared_->changed.wait_for(lock, kGoodbyePatience, [this] { return shared_->ended; })) {
     log_warn("postgres", "the session's thread is still waiting for the name server; it is left behind");
   }
   shared_->events.clear();
 }
 
 void SessionThread::request(EdgeRequest request) {
-  absl::MutexLock lock(&shared_->mutex);
+  const std::lock_guard lock(shared_->mutex);
   shared_->requests.push_back(std::move(request));
+  shared_->changed.notify_all();
 }
 
 void SessionThread::reset() {
-  absl::MutexLock lock(&shared_->mutex);
+  const std::lock_guard lock(shared_->mutex);
   ++shared_->generation;
   shared_->requests.clear();
   shared_->events.clear();
   shared_->has_events.store(false, std::memory_order_release);
   shared_->reset_pending = true;
   shared_->interrupt.set();
+  shared_->changed.notify_all();
 }
 
 std::optional<EdgeEvent> SessionThread::poll() {
   if (!shared_->has_events.load(std::memory_order_acquire)) return std::nullopt;
   std::optional<SessionEvent> event;
   {
-    absl::MutexLock lock(&shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     if (shared_->events.empty()) return std::nullopt;
     event = std::move(shared_->events.front());
     shared_->events.pop_front();
@@ -116,8 +116,8 @@ void SessionThread::run(const std::shared_ptr<Shared>& shared) {
       bool close = false;
       std::uint64_t generation = 0;
       {
-        absl::MutexLock lock(&shared->mutex);
-        shared->mutex.Await(absl::Condition(shared.get(), &Shared::has_work));
+        std::unique_lock lock(shared->mutex);
+        shared->changed.wait(lock, [&] { return shared->has_work(); });
         if (shared->stop) break;
         close = std::exchange(shared->reset_pending, false);
         if (close) shared->interrupt.clear();
@@ -130,7 +130,7 @@ void SessionThread::run(const std::shared_ptr<Shared>& shared) {
       if (close) session.close();
       if (!request) continue;
       SessionEvent event = session.handle(*request);
-      absl::MutexLock lock(&shared->mutex);
+      const std::lock_guard lock(shared->mutex);
       if (shared->stop || shared->generation != generation)
         continue;  // nobody waits for it: it closes what it holds
       shared->events.push_back(std::move(event));
@@ -138,8 +138,9 @@ void SessionThread::run(const std::shared_ptr<Shared>& shared) {
       if (shared->wake) shared->wake();
     }
   }
-  absl::MutexLock lock(&shared->mutex);
+  const std::lock_guard lock(shared->mutex);
   shared->ended = true;
+  shared->changed.notify_all();
 }
 
 }  // namespace millrace::postgres
