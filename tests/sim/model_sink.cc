@@ -198,7 +198,12 @@ std::int64_t ModelSink::next_deadline_us() const noexcept {
     if (partition.written < partition.submitted) deadline = std::min(deadline, next_write_us_);
   }
   if (next_sync_us_ != kNever) deadline = std::min(deadline, next_sync_us_);
-  for (const Pending& pending : pending_) deadline = std::min(deadline, pending.acknowledged_us);
+  for (const Pending& pending : pending_) {
+    deadline = std::min(deadline, pending.acknowledged_us);
+    // Whatever is to be done with it is done when the stall ends.
+    if (stalled_until_us_ > clock_.monotonic_us()) deadline = std::min(deadline, stalled_until_us_);
+    if (options_.in_order) break;
+  }
   return deadline == kNever ? kNever : std::max(deadline, stalled_until_us_);
 }
 

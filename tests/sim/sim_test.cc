@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sim_test                                  the smoke run: seeds that must hold (more with MILLRACE_FULL=1)
-// sim_test --seed=N [--steps=LIST] [--log]  one seed, shortened when it fails
+// sim_test --seed=N [--steps=LIST] [--log]  one seed, shortened when it fails; --here: for a debugger
 // sim_test --from=N --seeds=M               a range
 //
 // MILLRACE_SIM_SEEDS says how many seeds the smoke run takes, MILLRACE_SIM_PROCESSES how many at a time.
@@ -88,7 +88,7 @@ TEST(Steps, AreWrittenAndReadAsRanges) {
   for (const char* bad : {"", "x", "3-1", "1,,2"}) EXPECT_FALSE(parse_steps(bad, read)) << bad;
 }
 
-int run_one(std::uint64_t seed, const std::string* steps) {
+int run_one(std::uint64_t seed, const std::string* steps, bool here) {
   const Scenario scenario = make_scenario(seed);
   std::vector<std::size_t> keep(scenario.steps.size());
   std::iota(keep.begin(), keep.end(), std::size_t{0});
@@ -101,7 +101,7 @@ int run_one(std::uint64_t seed, const std::string* steps) {
       std::printf("%zu: %s\n", index, describe(scenario.steps[index]).c_str());
     }
   }
-  const Outcome outcome = run_apart(scenario, keep);
+  const Outcome outcome = here ? run(scenario, keep) : run_apart(scenario, keep);
   std::printf("%llu records, %llu starts after the first, %llu stops, %.3f s simulated, %llu turns\n",
               static_cast<unsigned long long>(outcome.records),
               static_cast<unsigned long long>(outcome.restarts),
@@ -123,6 +123,7 @@ int main(int argc, char** argv) {
   const char* seeds = nullptr;
   std::string steps;
   bool has_steps = false;
+  bool here = false;
   LogLevel level = LogLevel::kOff;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
@@ -138,15 +139,17 @@ int main(int argc, char** argv) {
       from = first;
     } else if (const char* count = value("--seeds=")) {
       seeds = count;
+    } else if (argument == "--here") {
+      here = true;
     } else if (argument == "--log") {
-      level = LogLevel::kInfo;
+      level = LogLevel::kDebug;
     } else {
       std::fprintf(stderr, "unknown argument %s\n", argv[i]);
       return 2;
     }
   }
   configure_log(level, LogFormat::kJson);
-  if (seed != nullptr) return sim::run_one(sim::number_or(seed, 1), has_steps ? &steps : nullptr);
+  if (seed != nullptr) return sim::run_one(sim::number_or(seed, 1), has_steps ? &steps : nullptr, here);
   if (seeds != nullptr) {
     std::string failures;
     const int failed = sim::run_range(sim::number_or(from, 1), sim::number_or(seeds, 1), failures);

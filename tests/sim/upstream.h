@@ -59,6 +59,8 @@ class Upstream {
   virtual bool excuses(const absl::Status& status) = 0;
   /// Nothing can go on after what happened: the run ends when the product has stopped by itself.
   virtual bool over() const = 0;
+  /// An orderly stop takes along what a start would need.
+  virtual bool ends_with_a_stop() const = 0;
 };
 
 std::unique_ptr<Upstream> make_postgres_upstream(Surroundings& around);

@@ -18,7 +18,8 @@ std::int64_t Wire::next_deadline_us() const noexcept {
   if (refused_) return clock_.monotonic_us() + 1;
   if (!waiting_) return kNever;
   const bool something = backlog() > 0 || server_closed_ || cut_;
-  return something ? stalled_until_us_ : kNever;
+  // What has arrived is read when the client likes: nobody waits for that.
+  return something && stalled_until_us_ > clock_.monotonic_us() ? stalled_until_us_ : kNever;
 }
 
 void ModelStream::arm(std::span<std::byte> into) {

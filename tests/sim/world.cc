@@ -144,7 +144,7 @@ class World {
   }
 
   void ended_in_order(std::int64_t now_us) {
-    const bool last = healed_ && upstream_->settled();
+    const bool last = (healed_ && upstream_->settled()) || upstream_->ends_with_a_stop();
     const std::size_t in_flight = core_->order().in_flight();
     (void)core_->ingest_step(now_us);
     if (in_flight != 0 || sink_.pieces_under_way() != 0)
@@ -234,25 +234,32 @@ class World {
 
   /// Every stage says that there is nothing to do: on to the next moment that somebody waits for.
   void sleep(std::int64_t now_us) {
-    std::int64_t deadline = upstream_->next_deadline_us();
-    if (next_step_ < steps_.size()) deadline = std::min(deadline, start_us_ + steps_[next_step_].at_us);
-    if (!healed_) deadline = std::min(deadline, start_us_ + quiet_us_);
+    struct Wait {
+      const char* who;
+      std::int64_t until_us;
+    };
+    std::vector<Wait> waits = {
+        {"the database", upstream_->next_deadline_us()},
+        {"the next step", next_step_ < steps_.size() ? start_us_ + steps_[next_step_].at_us : kNever},
+        {"the end of the faults", healed_ || next_step_ < steps_.size() ? kNever : start_us_ + quiet_us_}};
     if (core_ == nullptr) {
-      deadline = std::min(deadline, restart_at_us_);
+      waits.push_back({"the start", restart_at_us_});
     } else {
-      deadline =
-          std::min({deadline, core_->ingest_deadline_us(), core_->order_deadline_us(),
-                    checkpoints_.next_deadline_us(), stopping_ ? stop_began_us_ + kStopUs + 1 : kNever});
+      if (healed_ && now_us < healed_us_ + extra_us_)
+        waits.push_back({"the quiet time", healed_us_ + extra_us_});
+      waits.push_back({"ingest", core_->ingest_deadline_us()});
+      waits.push_back({"the order stage", core_->order_deadline_us()});
+      waits.push_back({"the checkpoint", checkpoints_.next_deadline_us()});
+      if (stopping_) waits.push_back({"the end of patience", stop_began_us_ + kStopUs + 1});
     }
-    if (core_ != nullptr) {
-      // Whoever names a moment acts when it comes; else the real loop would spin.
-      const bool spins = core_->ingest_deadline_us() <= now_us || core_->order_deadline_us() <= now_us;
-      spins_ = spins ? spins_ + 1 : 0;
-      if (spins_ > kSpinsMax) {
-        verdict_.fail(concat("a deadline passes and nobody acts: ingest waits for ",
-                             core_->ingest_deadline_us() - now_us, " us, the order stage for ",
-                             core_->order_deadline_us() - now_us, " us, ", state()));
-      }
+    const Wait& first = *std::min_element(
+        waits.begin(), waits.end(), [](const Wait& a, const Wait& b) { return a.until_us < b.until_us; });
+    const std::int64_t deadline = first.until_us;
+    // Whoever names a moment acts when it comes; else the product's loop would spin.
+    spins_ = deadline <= now_us ? spins_ + 1 : 0;
+    if (spins_ > kSpinsMax) {
+      verdict_.fail(concat("what ", first.who, " waits for passed ", now_us - deadline,
+                           " us ago, and it does not act: ", state()));
     }
     if (deadline == kNever) {
       verdict_.fail("everybody sleeps, and nobody will wake: " + state());
@@ -301,7 +308,8 @@ class World {
   }
 
   static constexpr std::uint64_t kSpinsMax = 20;
-  static constexpr std::size_t kOversizeBytes = 80 * 1024;
+  static constexpr std::size_t kOversizeBytes =
+      80 * 1024;  // a row of the largest size, received and rewritten
 
   const Scenario& scenario_;
   Random random_;

@@ -99,6 +99,7 @@ class GtidSource final : public Source {
 
   bool step(std::int64_t now_us) override {
     if (finished_ || ended_ || now_us < cut_until_us_) return false;
+    cut_until_us_ = 0;
     bool worked = false;
     for (std::uint64_t n = 1 + random_.below(10); n > 0; --n) {
       if (stop_ && change_ == 0) return end() || worked;
@@ -165,8 +166,7 @@ class GtidSource final : public Source {
     }
     PositionMark mark;
     mark.words = {transaction.server, transaction.number};
-    builder_.mark(mark);
-    if (random_.percent(5)) builder_.checkpoint_now();
+    builder_.mark(mark, random_.percent(5));
     sent_.add(transaction.server, transaction.number);
     ++at_;
     change_ = 0;
@@ -244,6 +244,7 @@ class GtidUpstream final : public Upstream {
     return poison_happened_ && reason_of(status) == ReasonCode::kValueUndecodable;
   }
   bool over() const override { return false; }
+  bool ends_with_a_stop() const override { return false; }
 
  private:
   /// A transaction of one of three servers arrives, not always in its server's order.

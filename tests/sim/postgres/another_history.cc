@@ -19,7 +19,7 @@ bool restore(Random& random, ModelPostgres& server, Database& database,
   }
   if (to == 0) return false;
   database.restore(to);
-  slot->confirmed_flush_lsn = std::min(slot->confirmed_flush_lsn, to);
+  server.take_slot_back(to);
   // Sometimes it is shorter still: that shows without any proof.
   const bool longer = random.percent(80);
   for (int i = 0; i < 1000 && longer && database.wal().end() <= delivered.lsn + 500; ++i) {

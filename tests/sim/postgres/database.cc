@@ -85,7 +85,7 @@ bool Database::step(std::int64_t now_us) {
     Session& session = *sessions_[i];
     if (session.next_us > now_us) continue;
     statement(session);
-    session.next_us = now_us + session.random.between(0, options_.pause_us);
+    session.next_us = clock_.monotonic_us() + session.random.between(0, options_.pause_us);
     worked = true;
   }
   std::erase_if(sessions_, [](const auto& session) { return session->ended; });

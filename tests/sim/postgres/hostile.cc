@@ -32,7 +32,7 @@ Message stray(char type) {
   m.subxid = 4'000'000'001;
   m.lsn = Wal::kBegin;
   m.end_lsn = Wal::kBegin + 8;
-  m.oid = 99;
+  m.oid = type == 'R' ? 98 : 99;  // no row finds a table
   m.schema = "public";
   m.name = "nobody";
   m.identity = 'd';
@@ -41,7 +41,7 @@ Message stray(char type) {
   m.columns = {{true, "id", 23, -1}};
   if (type == 'D') m.old_fields = {{'t', "1"}};
   if (type == 'I' || type == 'U') m.new_fields = {{'t', "1"}};
-  if (type == 'M') m.flags = 1;
+  // A message that was delivered long ago: one of a transaction would be believed.
   return m;
 }
 
@@ -99,8 +99,9 @@ std::string hostile_bytes(std::uint64_t seed) {
       return wal_frame(body, random);
     }
     default: {
-      // Well formed, in the wrong place. Rollbacks of somebody's subtransaction would be believed.
-      const char type = types[random.below(types.size())];
+      // Well formed, in the wrong place. An origin would be believed.
+      const std::string misplaced = "BCRYIUDTMSEcAbPKrp";
+      const char type = misplaced[random.below(misplaced.size())];
       std::string bytes = wal_frame(encode_message(stray(type), context), random);
       if (type == 'B' || type == 'b' || type == 'S') {
         // What may begin must not go on: its end does not fit, or never comes.

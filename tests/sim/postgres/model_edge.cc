@@ -87,6 +87,11 @@ postgres::EdgeEvent ModelEdge::answer(const postgres::EdgeRequest& request) {
   if (const auto* table = std::get_if<postgres::DescribeTable>(&request)) {
     // The catalog answers with the shape of now, which the log may not have reached.
     const std::uint32_t index = table->oid - kFirstOid;
+    if (index >= kTables) {
+      postgres::TableDescription unknown;
+      unknown.oid = table->oid;
+      return postgres::TableDescribed{std::move(unknown)};
+    }
     postgres::TableDescription description = describe(index, server_.database().committed_version(index));
     if (random_.percent(3)) description.found = false;
     return postgres::TableDescribed{std::move(description)};

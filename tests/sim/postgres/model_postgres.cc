@@ -23,6 +23,7 @@ struct ModelPostgres::Backend {
   std::uint64_t client_flushed = 0;
   std::uint64_t told_sent = 0;  ///< In the last keepalive.
   bool asked = false;           ///< A reply is awaited.
+  std::int64_t next_question_us = 0;
   std::int64_t last_reply_us = 0;
   std::int64_t next_keepalive_us = 0;
 };
@@ -60,7 +61,7 @@ std::uint64_t ModelPostgres::create_slot(const std::string& name, bool temporary
   slot.facts.wal_status = "reserved";
   slot.facts.two_phase = two_phase;
   slot.facts.restart_lsn = Wal::kBegin;
-  slot.facts.confirmed_flush_lsn = slot.saved_confirmed = database_.wal().end();
+  slot.facts.confirmed_flush_lsn = slot.saved_confirmed = slot.created_at = database_.wal().end();
   slots_[name] = slot;
   return slot.saved_confirmed;
 }
@@ -68,6 +69,12 @@ std::uint64_t ModelPostgres::create_slot(const std::string& name, bool temporary
 postgres::SlotFacts* ModelPostgres::slot(const std::string& name) {
   const auto found = slots_.find(name);
   return found == slots_.end() ? nullptr : &found->second.facts;
+}
+
+void ModelPostgres::take_slot_back(std::uint64_t lsn) {
+  Slot& slot = slots_[options_.slot];
+  slot.facts.confirmed_flush_lsn = std::min(slot.facts.confirmed_flush_lsn, lsn);
+  slot.saved_confirmed = std::min(slot.saved_confirmed, lsn);
 }
 
 ModelSnapshot ModelPostgres::take_snapshot() const {
@@ -230,7 +237,11 @@ std::int64_t ModelPostgres::next_deadline_us() const {
   std::int64_t deadline = state_ == State::kUp ? database_.next_deadline_us() : kNever;
   for (const auto& backend : backends_) {
     deadline = std::min(deadline, backend->wire->next_deadline_us());
-    if (backend->walsender != nullptr) deadline = std::min(deadline, backend->next_keepalive_us);
+    const bool speaks = backend->wire->open() && !backend->terminating;
+    if (speaks && backend->walsender != nullptr) deadline = std::min(deadline, backend->next_keepalive_us);
+    if (speaks && state_ == State::kStopping && backend->next_question_us > clock_.monotonic_us()) {
+      deadline = std::min(deadline, backend->next_question_us);
+    }
     if (backend->wire->was_cut()) deadline = std::min(deadline, clock_.monotonic_us() + 1000);
   }
   return deadline;
@@ -288,6 +299,7 @@ void ModelPostgres::start_replication(Backend& backend, const std::string& sql, 
   options.messages = sql.find("messages 'true'") != std::string::npos;
   options.binary = sql.find("binary 'true'") != std::string::npos;
   options.two_phase = slot.facts.two_phase;
+  options.two_phase_at = slot.created_at;
   options.empty_transactions = options_.version_num < 150000;
   options.changes_in_memory = options_.changes_in_memory;
   backend.walsender =
@@ -378,7 +390,11 @@ bool ModelPostgres::idle(Backend& backend, std::int64_t now_us) {
       backend.terminating = true;
       return true;
     }
-    if (!backend.asked) return say(true);
+    // One question per round trip.
+    if (!backend.asked && now_us >= backend.next_question_us) {
+      backend.next_question_us = now_us + 5'000;
+      return say(true);
+    }
   } else if (timeout_us > 0 && silent_us > timeout_us / 2 && !backend.asked) {
     return say(true);
   } else if (backend.client_written < sent && backend.client_flushed < sent && backend.told_sent != sent) {

@@ -66,6 +66,8 @@ class ModelPostgres {
   /// Bytes that do not belong there, as soon as a stream is idle between two messages.
   void say(std::string bytes) { hostile_ += bytes; }
   postgres::SlotFacts* slot(const std::string& name);
+  /// As a copy from when the log ended at `lsn` has it.
+  void take_slot_back(std::uint64_t lsn);
 
   /// What the server says of itself from now on.
   std::function<void(postgres::ServerFacts&)> disguise;
@@ -84,6 +86,7 @@ class ModelPostgres {
   struct Slot {
     postgres::SlotFacts facts;
     std::uint64_t saved_confirmed = 0;
+    std::uint64_t created_at = 0;
   };
   struct Backend;
 

@@ -40,7 +40,7 @@ class PostgresUpstream final : public Upstream {
       while (random_.percent(70)) database_.step(kNever);
     }
     if (setup_.existing_slot) {
-      told_checked_ = server_.create_slot(setup_.source.slot_name, false, setup_.existing_slot_two_phase);
+      server_.create_slot(setup_.source.slot_name, false, setup_.existing_slot_two_phase);
       for (int i = 0; i < setup_.earlier_transactions; ++i) {
         database_.begin_transaction(random_.next());
         while (random_.percent(70)) database_.step(kNever);
@@ -181,10 +181,7 @@ class PostgresUpstream final : public Upstream {
       if (!fresh() || setup_.source.snapshot != postgres::SnapshotWish::kNoData || !facts.slot) return;
       database_.expect_from(facts.slot->confirmed_flush_lsn, {});
     };
-    begins.slot_created = [this](std::uint64_t at) {
-      told_checked_ = std::max(told_checked_, at);
-      database_.expect_from(at, {});
-    };
+    begins.slot_created = [this](std::uint64_t at) { database_.expect_from(at, {}); };
     begins.snapshot_opened = [this](const ModelSnapshot& snapshot, std::int64_t read_time_us) {
       expect_snapshot(snapshot, read_time_us);
     };
@@ -203,7 +200,9 @@ class PostgresUpstream final : public Upstream {
   // --- the invariants
 
   void check() override {
-    if (held_.used_bytes() > held_.limit_bytes())
+    // What could not be spilled stays in memory until the failed source ends.
+    const bool failed = process_ != nullptr && !process_->source.status().ok();
+    if (!failed && held_.used_bytes() > held_.limit_bytes())
       around_.verdict.fail("held transactions exceed their budget");
   }
 
@@ -221,13 +220,12 @@ class PostgresUpstream final : public Upstream {
                   ", slot confirmed ", slot ? slot->confirmed_flush_lsn : 0,
                   slot && slot->active ? " (active)" : "", ", ", database_.prepared(), " prepared, sink ",
                   around_.sink.holds_everything() ? "complete" : "incomplete", ", source ",
-                  process_ == nullptr ? "gone"
-                                      : concat(to_string(process_->source.phase()), " ",
-                                               std::string(process_->source.trouble().message())));
+                  process_ == nullptr ? "gone" : std::string(to_string(process_->source.phase())));
   }
 
   bool excuses(const absl::Status& status) override { return excused_.contains(reason_of(status)); }
   bool over() const override { return over_; }
+  bool ends_with_a_stop() const override { return setup_.source.drop_slot_on_stop; }
 
  private:
   struct Process {
@@ -308,7 +306,9 @@ class PostgresUpstream final : public Upstream {
 
   /// The product tells a position: everything below it must survive anything that happens now.
   void told(std::uint64_t flushed) {
-    if (flushed <= told_checked_) return;
+    // The slot's own position is repeated to the server; so is what was told before the server forgot it.
+    const postgres::SlotFacts* slot = server_.slot(setup_.source.slot_name);
+    if (flushed <= told_checked_ || (slot != nullptr && flushed <= slot->confirmed_flush_lsn)) return;
     const StoredCheckpoints& stored = around_.checkpoints.durable();
     const auto older = stored.previous ? postgres::parse_position(stored.previous->position)
                                        : absl::StatusOr<LogPosition>(LogPosition{});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "millrace/source/postgres/ids.h"
 
 namespace millrace::sim {
@@ -45,6 +46,8 @@ std::string Walsender::keepalive(std::uint64_t end, std::int64_t realtime_us, bo
 }
 
 void Walsender::send(const Message& message, std::uint64_t place) {
+  if (log_enabled(LogLevel::kDebug))
+    log_debug("server", to_string(message).substr(0, 200), {{"place", place}});
   std::string body = "w";
   put(body, place, 8);
   put(body, place, 8);
@@ -114,6 +117,11 @@ void Walsender::announce(std::uint32_t table, std::uint32_t version, std::uint32
   const auto found = announced.find(table);
   if (found != announced.end() && found->second == version) return;
   announced[table] = version;
+  // A shape of a transaction in progress: its invalidations make the server announce the table to all again.
+  if (const auto everybody = announced_.find(table);
+      everybody != announced_.end() && everybody->second != version) {
+    announced_.erase(everybody);
+  }
   const TableShape shape = shape_of(table, version);
   if (version % 2 == 1) {
     Message type;
@@ -336,36 +344,47 @@ Walsender::Message Walsender::prepared_message(char type, const WalRecord& recor
   return message;
 }
 
+void Walsender::send_prepared(const WalRecord& prepare, Transaction& transaction) {
+  if (transaction.streamed) {
+    if (!transaction.changes.empty()) stream_block(prepare.top, transaction);
+    // Its tables are announced again to others: the server's cache is not told of this end.
+    return send(prepared_message('p', prepare), prepare.end);
+  }
+  send(prepared_message('b', prepare), prepare.end);
+  if (!prepare.origin.empty()) {
+    Message origin;
+    origin.type = 'O';
+    origin.name = prepare.origin;
+    send(origin, 0);
+  }
+  send_changes(transaction.changes, nullptr);
+  send(prepared_message('P', prepare), prepare.end);
+}
+
 void Walsender::decode_prepare(const WalRecord& record) {
   Transaction& transaction = transactions_[record.top];
   transaction.prepared = true;
+  transaction.prepare_record = next_record_ - 1;
   if (!options_.two_phase) return;
-  if (record.lsn >= confirmed_) {
-    if (transaction.streamed) {
-      if (!transaction.changes.empty()) stream_block(record.top, transaction);
-      send(prepared_message('p', record), record.end);
-      end_stream(transaction);
-    } else {
-      send(prepared_message('b', record), record.end);
-      if (!record.origin.empty()) {
-        Message origin;
-        origin.type = 'O';
-        origin.name = record.origin;
-        send(origin, 0);
-      }
-      send_changes(transaction.changes, nullptr);
-      send(prepared_message('P', record), record.end);
-    }
-  }
+  const bool later = record.lsn < options_.two_phase_at;
+  if (record.lsn >= confirmed_ && !later) send_prepared(record, transaction);
+  if (later) return;
   in_memory_ -= transaction.changes.size();
   transaction.changes.clear();
 }
 
 void Walsender::decode_finish_prepared(const WalRecord& record) {
   if (options_.two_phase) {
+    Transaction transaction = std::move(transactions_[record.top]);
     transactions_.erase(record.top);
+    const bool commits = record.kind == WalKind::kCommitPrepared;
+    const WalRecord& prepare = wal_.records()[transaction.prepare_record];
+    if (record.lsn >= confirmed_ && commits && prepare.lsn < options_.two_phase_at) {
+      send_prepared(prepare, transaction);
+    }
+    in_memory_ -= transaction.changes.size();
     if (record.lsn < confirmed_) return;
-    if (record.kind == WalKind::kCommitPrepared) {
+    if (commits) {
       send(prepared_message('K', record), record.end);
     } else {
       Message message = prepared_message('r', record);

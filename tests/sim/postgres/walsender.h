@@ -24,6 +24,8 @@ struct DecodingOptions {
   bool messages = false;
   bool binary = false;
   bool two_phase = false;
+  /// What was prepared below it was not sent then, and is sent with its commit.
+  std::uint64_t two_phase_at = 0;
   bool empty_transactions = false;     ///< Before 15 they were sent.
   std::size_t changes_in_memory = 64;  ///< Beyond so many the largest transaction is streamed.
 };
@@ -49,6 +51,7 @@ class Walsender {
     std::vector<std::size_t> changes;  ///< Records not sent yet.
     bool streamed = false;
     bool prepared = false;
+    std::size_t prepare_record = 0;
     std::set<std::uint32_t> streamed_xids;
     std::map<std::uint32_t, std::uint32_t> announced;  ///< Table -> version, within the stream.
     std::string origin;
@@ -58,6 +61,7 @@ class Walsender {
   void decode_message(const WalRecord& record);
   void decode_commit(const WalRecord& record);
   void decode_prepare(const WalRecord& record);
+  void send_prepared(const WalRecord& prepare, Transaction& transaction);
   void decode_finish_prepared(const WalRecord& record);
   void decode_abort(std::uint32_t top, std::uint32_t xid, std::uint64_t lsn);
   void stream_largest();
