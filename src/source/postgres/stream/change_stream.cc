@@ -65,6 +65,7 @@ void ChangeStream::begin_session(const LogPosition& resume, std::uint64_t confir
 
   abort_with_lsn_ = abort_with_lsn;
   confirmed_ = confirmed;
+  passed_ = confirmed;
   position_ = resume;
   received_lsn_ = std::max(resume.lsn, confirmed);
   proof_pending_ = resume.last.changes != 0 && confirmed <= resume.last.commit_lsn;
@@ -291,6 +292,7 @@ Result ChangeStream::logical_message(const MessageHead& head, const WalMessage& 
         // The change filled the last free batch: its mark goes out with what comes next.
         mark_owed_ = true;
       }
+      passed_ = std::max(passed_, lsn);
       position_.lsn = lsn;
       if (!mark_owed_) place_mark();
     }
@@ -399,6 +401,7 @@ bool ChangeStream::count_event(std::uint32_t changes) noexcept {
 }
 
 Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn) {
+  passed_ = std::max(passed_, end_lsn);
   if (delivered_before_) {
     const TransactionIdentity again{commit_lsn, end_lsn, static_cast<std::uint32_t>(context_.id),
                                     context_.commit_time_us, change_index_};
@@ -445,6 +448,8 @@ Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t e
 }
 
 std::uint64_t ChangeStream::tell_limit(std::uint64_t lsn) const noexcept {
+  // A session begins below the position, and what is prepared there comes again: until it came, nobody knows.
+  lsn = std::min(lsn, passed_);
   for (const auto& [gid, prepared] : prepared_) lsn = std::min(lsn, prepared.prepare_lsn);
   return lsn;
 }
@@ -458,11 +463,13 @@ void ChangeStream::place_mark(bool checkpoint_now) {
 bool ChangeStream::idle_at(std::uint64_t end_of_wal, bool checkpoint_now) {
   received_lsn_ = std::max(received_lsn_, end_of_wal);
   if (!between_transactions() || !status_.ok()) return true;
+  passed_ = std::max(passed_, end_of_wal);
   if (const absl::Status same = same_history(end_of_wal); !same.ok()) {
     status_ = same;
     return true;
   }
-  if (end_of_wal <= position_.lsn && !checkpoint_now && !mark_owed_) return true;
+  const bool moves = end_of_wal > position_.lsn || tell_limit(position_.lsn) > position_.tell;
+  if (!moves && !checkpoint_now && !mark_owed_) return true;
   if (!builder_.open()) return false;
   position_.lsn = std::max(position_.lsn, end_of_wal);
   place_mark(checkpoint_now);

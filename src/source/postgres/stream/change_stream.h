@@ -156,6 +156,7 @@ class ChangeStream {
   // The session.
   bool abort_with_lsn_ = false;
   std::uint64_t confirmed_ = 0;
+  std::uint64_t passed_ = 0;  ///< Everything below has come, in this session or before it began.
   LogPosition position_;
   std::uint64_t received_lsn_ = 0;
   absl::Status status_;

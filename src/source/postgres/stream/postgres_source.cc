@@ -458,7 +458,10 @@ bool PostgresSource::step_snapshot(std::int64_t now_us) {
   if (!snapshot_->done()) return worked;
   if (!builder_.open()) return worked;
   // Everything below the consistent point is in the snapshot, everything behind it in the stream.
-  plan_.position = LogPosition{consistent_point_, consistent_point_, {}};
+  // A slot that was there before may hold transactions that were prepared below that point and commit behind it.
+  const std::uint64_t tell =
+      facts_.slot ? std::min(facts_.slot->confirmed_flush_lsn, consistent_point_) : consistent_point_;
+  plan_.position = LogPosition{consistent_point_, tell, {}};
   builder_.mark(to_mark(plan_.position), true);
   builder_.cut();
   initial_mark_owed_ = false;
