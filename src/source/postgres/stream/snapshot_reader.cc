@@ -179,9 +179,12 @@ bool SnapshotReader::handle(const BackendMessage& message) {
       ServerReport report;
       if (decode_server_report(Cursor(message.body), report)) report.message = "(an unreadable error)";
       EdgeFailed failed = classify_(report);
-      return fail(absl::Status(failed.status.code(),
-                               concat("postgres snapshot of table ", relation_->schema, ".", relation_->table,
-                                      ": ", failed.status.message())),
+      // What may be tried again is tried with another snapshot.
+      const ReasonCode reason = failed.retryable ? ReasonCode::kSnapshotFailed : reason_of(failed.status);
+      return fail(with_reason(absl::Status(failed.status.code(),
+                                           concat("postgres snapshot of table ", relation_->schema, ".",
+                                                  relation_->table, ": ", failed.status.message())),
+                              reason),
                   failed.retryable),
              true;
     }
