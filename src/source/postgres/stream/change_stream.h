@@ -90,6 +90,10 @@ class ChangeStream {
 
   /// Where the stream stands: everything below has been pushed.
   const LogPosition& position() const noexcept { return position_; }
+  /// The last delivered transaction came again, or need not: the log is the one that was read before.
+  bool proven() const noexcept { return !proof_pending_; }
+  /// Where the session's slot stood when it began.
+  std::uint64_t confirmed() const noexcept { return confirmed_; }
   /// Highest position seen in any message.
   std::uint64_t received_lsn() const noexcept { return received_lsn_; }
   /// Commit time of the open transaction, Unix microseconds; 0 outside. With a replication origin: the

@@ -772,14 +772,17 @@ bool PostgresSource::receive(std::int64_t now_us) {
 
 bool PostgresSource::send_status(std::int64_t now_us) {
   if (!status_due_ && now_us < next_status_us_) return false;
+  // Until the log has shown that it is the one that was read before, its slot stays where it is: moved to our
+  // position, it would look proven at the next start.
+  const std::uint64_t told = changes_.proven() ? told_ : std::min(told_, changes_.confirmed());
   StandbyStatus status;
-  status.written = Lsn{std::max(changes_.received_lsn(), told_)};
-  status.flushed = Lsn{told_};
-  status.applied = Lsn{told_};
+  status.written = Lsn{std::max(changes_.received_lsn(), told)};
+  status.flushed = Lsn{told};
+  status.applied = Lsn{told};
   status.client_time = from_unix_us(clock_.realtime_us());
   status.reply_requested = silence_us(now_us) >= silence_max_us_ / 2;
   if (!stream_->send(encode_standby_status(status))) return false;
-  gauges_.told_lsn.store(told_, std::memory_order_relaxed);
+  gauges_.told_lsn.store(told, std::memory_order_relaxed);
   status_due_ = false;
   next_status_us_ = now_us + status_interval_us_;
   return true;
