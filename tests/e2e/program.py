@@ -184,7 +184,7 @@ class Millrace:
         self.server.wait_for(f"select count(*) from pg_replication_slots where slot_name = '{slot}' and active", 0)
         self.server.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s "
                             "and not temporary", [slot])
-        self.server.execute(f"drop publication if exists {slot}")
+        self.server.execute(f'drop publication if exists "{slot}"')
 
 
 def operations(events):
