@@ -400,32 +400,36 @@ bool ChangeStream::count_event(std::uint32_t changes) noexcept {
   return !delivered_before_ && event_index_ > skip_events_;
 }
 
-Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn) {
-  passed_ = std::max(passed_, end_lsn);
-  if (delivered_before_) {
-    const TransactionIdentity again{commit_lsn, end_lsn, static_cast<std::uint32_t>(context_.id),
-                                    context_.commit_time_us, change_index_};
-    if (position_.last.changes != 0 && change_index_ != 0) {
-      const bool is_last = commit_lsn == position_.last.commit_lsn;
-      if (is_last ? again != position_.last : commit_lsn > position_.last.commit_lsn) {
-        return fail(with_reason(
-            absl::DataLossError(concat("postgres slot \"", slot_name_,
-                                       "\": the log is not the one that was read before: the server sends a "
-                                       "transaction with its commit at ",
-                                       at_lsn(commit_lsn), " (xid ", again.xid, ", ", again.changes,
-                                       " changes), below the delivered position ", at_lsn(position_.lsn),
-                                       ", whose last transaction has its "
-                                       "commit at ",
-                                       at_lsn(position_.last.commit_lsn), " (xid ", position_.last.xid, ", ",
-                                       position_.last.changes, " changes)")),
-            ReasonCode::kSourceHistoryChanged));
-      }
-      if (is_last) proof_pending_ = false;
+Result ChangeStream::drop_transaction(const TransactionIdentity& again) {
+  passed_ = std::max(passed_, again.end_lsn);
+  if (position_.last.changes != 0 && again.changes != 0) {
+    const bool is_last = again.commit_lsn == position_.last.commit_lsn;
+    if (is_last ? again != position_.last : again.commit_lsn > position_.last.commit_lsn) {
+      return fail(with_reason(
+          absl::DataLossError(concat("postgres slot \"", slot_name_,
+                                     "\": the log is not the one that was read before: the server sends a "
+                                     "transaction with its commit at ",
+                                     at_lsn(again.commit_lsn), " (xid ", again.xid, ", ", again.changes,
+                                     " changes), below the delivered position ", at_lsn(position_.lsn),
+                                     ", whose last transaction has its "
+                                     "commit at ",
+                                     at_lsn(position_.last.commit_lsn), " (xid ", position_.last.xid, ", ",
+                                     position_.last.changes, " changes)")),
+          ReasonCode::kSourceHistoryChanged));
     }
-    ++counters_.dropped_transactions;
-    transaction_open_ = false;
-    return Result::kOk;
+    if (is_last) proof_pending_ = false;
   }
+  ++counters_.dropped_transactions;
+  transaction_open_ = false;
+  return Result::kOk;
+}
+
+Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn) {
+  if (delivered_before_) {
+    return drop_transaction({commit_lsn, end_lsn, static_cast<std::uint32_t>(context_.id), context_.commit_time_us,
+                             change_index_});
+  }
+  passed_ = std::max(passed_, end_lsn);
   if (event_index_ < skip_events_) {
     return fail(with_reason(
         absl::DataLossError(concat("postgres slot \"", slot_name_, "\": the transaction with its commit at ",
@@ -605,7 +609,11 @@ Result ChangeStream::commit_prepared(const WalMessage& message) {
   const std::uint64_t commit_lsn = value_of(view.commit_lsn);
   const auto found = prepared_.find(view.gid);
   if (found == prepared_.end()) {
-    if (commit_lsn < position_.lsn) return Result::kOk;  // delivered before
+    if (commit_lsn < position_.lsn) {
+      // Delivered before. Its rows were told and do not come again, so that their count cannot be compared.
+      return drop_transaction({commit_lsn, value_of(view.end_lsn), value_of(view.xid), to_unix_us(view.commit_time),
+                               position_.last.changes});
+    }
     return fail(with_reason(
         absl::DataLossError(
             concat("postgres slot \"", slot_name_, "\": prepared transaction '", view.gid, "' commits at ",

@@ -137,6 +137,9 @@ class ChangeStream {
   bool count_event(std::uint32_t changes) noexcept;
   /// DataLoss when the server has passed `passed` without sending again what it must.
   absl::Status same_history(std::uint64_t passed) const;
+  /// The open transaction, or one whose rows did not come, was delivered before. Fails when it shows that the
+  /// log is another one.
+  Result drop_transaction(const TransactionIdentity& again);
   Result close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn);
   Result start_replay(std::unique_ptr<HeldTransaction> held, std::uint32_t xid, std::uint64_t commit_lsn,
                       std::uint64_t end_lsn, std::int64_t commit_time_us);
