@@ -10,6 +10,7 @@ namespace millrace::sim {
 void Wire::cut(std::size_t keep) {
   if (cut_) return;
   cut_ = true;
+  stalled_until_us_ = 0;  // nobody is left to say when a stall ends
   to_client_.resize(std::min(to_client_.size(), client_at_ + keep));
 }
 

@@ -28,7 +28,10 @@ class Wire {
   void watch(std::function<void(std::string_view)> sent) { sent_ = std::move(sent); }
   bool client_closed() const noexcept { return client_closed_; }
   /// An end in order, behind what was written.
-  void close_server() noexcept { server_closed_ = true; }
+  void close_server() noexcept {
+    server_closed_ = true;
+    stalled_until_us_ = 0;
+  }
   bool open() const noexcept { return !server_closed_ && !client_closed_ && !cut_; }
 
   // The network.
