@@ -153,7 +153,7 @@ class Server {
       alone.message = m;
       alone.message.stream_xid.reset();
       alone.lsn = alone.commit_lsn = m.lsn;
-      alone.commit_time_us = context_.commit_time_us;
+      alone.commit_time_us = last_.time;  // it has none of its own
       out_.changes.push_back(alone);
       if (!open_) out_.position = m.lsn;
     }

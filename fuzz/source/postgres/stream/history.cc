@@ -340,9 +340,9 @@ class Author {
 
   void block() {
     const std::uint8_t choice = take_byte(input_);
-    if (streamed_.empty() || (choice & 1) != 0) streamed_.push_back(new_transaction());
-    const std::size_t which = choice / 2 % streamed_.size();
-    Transaction& transaction = streamed_[which];
+    const bool fresh = streamed_.empty() || (choice & 1) != 0;
+    if (fresh) streamed_.push_back(new_transaction());
+    Transaction& transaction = fresh ? streamed_.back() : streamed_[choice / 2 % streamed_.size()];
     ref::Message start = message('S');
     start.xid = transaction.xid;
     start.flags = transaction.streamed ? 0 : 1;

@@ -110,6 +110,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const char> bytes(history.connection);
   const fuzz::Played played =
       fuzz::play({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, slices, options);
+  const ref::Session session =
+      ref::decode_session(history.connection, history.abort_with_lsn, fuzz::kBodyBytesMax);
+  if (!played.failure.empty()) {
+    std::fprintf(stderr, "%s%s\n", ref::to_string(session).c_str(), played.failure.c_str());
+  }
   require(!played.stream_failed && !played.encoder_failed);
   require(played.changes.size() == history.changes.size());
   for (std::size_t i = 0; i < history.changes.size(); ++i) {
@@ -120,8 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_records(played.changes[i].records, truth);
   }
 
-  const ref::CommittedChanges expected = ref::committed_changes(
-      ref::decode_session(history.connection, history.abort_with_lsn, fuzz::kBodyBytesMax), 0);
+  const ref::CommittedChanges expected = ref::committed_changes(session, 0);
   require(!expected.rejected && expected.changes.size() == history.changes.size());
   for (std::size_t i = 0; i < expected.changes.size(); ++i) {
     require(expected.changes[i] == played.changes[i].change);

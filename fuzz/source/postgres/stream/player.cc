@@ -169,6 +169,7 @@ class Player {
     builder_.cut();
     drain();
     out_.stream_failed = failed_ || !stream_.status().ok();
+    if (out_.stream_failed) out_.failure = std::string(stream_.status().message());
     out_.position = stream_.position().lsn;
     buffer_.reset(FramePhase::kCommand);
     return std::move(out_);
@@ -273,6 +274,7 @@ class Player {
       out_.changes.at(record.arrival - 1).records.push_back(record);
     }
     out_.encoder_failed = !encoded.status.ok();
+    if (out_.encoder_failed) out_.failure = std::string(encoded.status.message());
     require(out_.encoder_failed || encoded.next == batch.changes.size());
   }
 

@@ -34,6 +34,7 @@ struct Played {
   std::vector<PlayedChange> changes;
   std::uint64_t position = 0;
   bool stream_failed = false;
+  std::string failure;          ///< Why one of them did.
   bool encoder_failed = false;  ///< Changes behind the one that failed have no records.
 };
 
