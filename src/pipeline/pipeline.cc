@@ -206,10 +206,13 @@ class Pipeline::Run {
         if (!core_->worker(worker).status().ok()) return fail(core_->worker(worker).status());
       }
       if (self.order) {
-        worked |= core_->order_step();
+        const bool moved = core_->order_step();
+        worked |= moved;
+        view_stale_ |= moved;
         if (!core_->order().status().ok()) return fail(core_->order().status());
         if (now_us - last_view_us_ >= kViewIntervalUs) {
           last_view_us_ = now_us;
+          view_stale_ = false;
           publish_order_view();
         }
       }
@@ -223,8 +226,9 @@ class Pipeline::Run {
       std::int64_t deadline_us = patience_us;
       if (self.ingest) deadline_us = std::min(deadline_us, core_->ingest_deadline_us());
       if (self.order) {
-        // While people may look, what they see is at most a second old.
-        deadline_us = std::min({deadline_us, core_->order_deadline_us(), now_us + 1'000'000});
+        // People may look: what they see is what was last done, and never more than a second old.
+        const std::int64_t view_us = view_stale_ ? last_view_us_ + kViewIntervalUs : now_us + 1'000'000;
+        deadline_us = std::min({deadline_us, core_->order_deadline_us(), view_us});
       }
       self.reactor->wait(deadline_us);
     }
@@ -282,6 +286,7 @@ class Pipeline::Run {
   absl::Status failure_;
   std::atomic<std::uint64_t> receive_used_{0};
   std::int64_t last_view_us_ = 0;  // order stage's thread
+  bool view_stale_ = true;         // the same: something was done since
   mutable std::mutex view_mutex_;  // guards order_view_, and the pointers above while they are set
   PipelineView order_view_;
 };
