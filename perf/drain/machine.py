@@ -36,7 +36,7 @@ def machine_ticks():
     return user + nice + system + irq + softirq, idle + wait, steal
 
 
-def wait_until_idle(patience=20):
+def wait_until_idle(patience):
     """Returns how busy the machine was in the half second in which it was given up on waiting, or had become idle."""
     until = time.monotonic() + patience
     while True:

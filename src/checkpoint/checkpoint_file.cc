@@ -241,7 +241,7 @@ absl::StatusOr<StoredCheckpoints> read_checkpoint_file(const std::string& path) 
   return stored;
 }
 
-absl::Status overwrite_checkpoint_file(const std::string& path, Checkpoint checkpoint) {
+absl::Status overwrite_checkpoint_file(const std::string& path, const Checkpoint& checkpoint) {
   const absl::StatusOr<Descriptor> lock = take_lock(path);
   if (!lock.ok()) return lock.status();
   const std::string text = to_text(checkpoint);

@@ -22,7 +22,7 @@ std::unique_ptr<CheckpointStore> make_checkpoint_file(std::string path, std::str
 absl::StatusOr<StoredCheckpoints> read_checkpoint_file(const std::string& path);
 
 /// Replaces what is stored, under the lock: `millrace position set`. Both copies become this one.
-absl::Status overwrite_checkpoint_file(const std::string& path, Checkpoint checkpoint);
+absl::Status overwrite_checkpoint_file(const std::string& path, const Checkpoint& checkpoint);
 
 /// Removes both copies, under the lock: `millrace position reset`.
 absl::Status remove_checkpoint_file(const std::string& path);
