@@ -58,6 +58,11 @@ SELECT current_setting('server_version_num'), current_setting('server_version'),
   facts.in_recovery = rows->boolean(0, 4);
   facts.encoding = rows->text(0, 5);
   facts.wal_sender_timeout_ms = rows->number<std::int64_t>(0, 6);
+  if (facts.in_recovery && facts.version_num < 160000) {
+    return action_error({ReasonCode::kServerVersion, Action::kStop},
+                        concat("postgres: the server is a standby of version ", facts.version_text,
+                               "; logical decoding on a standby needs 16 or newer. Connect to the primary"));
+  }
   if (absl::Status status = read_identity(replication, facts); !status.ok()) return status;
   return facts;
 }
