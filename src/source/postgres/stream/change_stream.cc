@@ -459,7 +459,8 @@ std::uint64_t ChangeStream::tell_limit(std::uint64_t lsn) const noexcept {
 }
 
 void ChangeStream::place_mark(bool checkpoint_now) {
-  position_.tell = tell_limit(position_.lsn);
+  // What could be told once can be told for ever.
+  position_.tell = std::max(position_.tell, tell_limit(position_.lsn));
   builder_.mark(to_mark(position_), checkpoint_now);
   mark_owed_ = false;
 }
