@@ -200,11 +200,11 @@ def stage_sim(log):
 def stage_asan(log):
     """unit tests, simulation and fuzz replay under the address and undefined-behaviour sanitizers"""
     configure(log, "asan")
-    labels = ("unit", "fuzz")
+    labels = ("unit", "fuzz", "sim")
     build(log, "asan", [program for label in labels for program in programs("asan", label)])
     count = Count()
     for label in labels:
-        count += ctest(log, "asan", label)
+        count += ctest(log, "asan", label, {"MILLRACE_SIM_SEEDS": "300"})
     return count
 
 
@@ -312,7 +312,7 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "quickstart", "e2e"]
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e"]
 FULL_STAGES = STAGES + ["tidy", "asan", "tsan", "fuzz", "bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
