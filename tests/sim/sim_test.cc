@@ -47,7 +47,7 @@ int run_range(std::uint64_t first, std::uint64_t count, std::string& failures) {
 }
 
 TEST(Simulation, EverySeedKeepsEveryPromise) {
-  const std::uint64_t standard = std::getenv("MILLRACE_FULL") != nullptr ? 50'000 : 1'000;
+  const std::uint64_t standard = std::getenv("MILLRACE_FULL") != nullptr ? 50'000 : 5'000;
   const std::uint64_t count = number_or(std::getenv("MILLRACE_SIM_SEEDS"), standard);
   std::string failures;
   EXPECT_EQ(run_range(1, count, failures), 0) << failures;
