@@ -127,6 +127,39 @@ TEST(EncoderRoom, AMessageWithABadPrefixFails) {
   EXPECT_TRUE(out.records.empty());
 }
 
+TEST(EncoderRoom, TheWidestTableWithTheLongestNames) {
+  TestTable table;
+  table.schema = std::string(60, 's') + "\".\"";
+  table.name = std::string(59, 't') + "\xF0\x9F\x98\x80";
+  Tuple first;
+  Tuple second;
+  std::string wanted;
+  for (std::size_t i = 0; i < 1600; ++i) {  // PostgreSQL's MaxHeapAttributeNumber; names of 63 bytes
+    std::string name = std::to_string(i) + "\"";
+    name.resize(63, 'c');
+    table.columns.push_back({name, 25, -1, i == 0, {}});
+    first.push_back(text("\x01" + std::to_string(i)));
+    second.push_back(i == 0 ? text("k") : i % 2 == 0 ? unchanged() : null());
+    name.insert(name.find('"'), "\\");
+    wanted += (i == 0 ? "{\"" : ",\"") + name + "\":" +
+              (i == 0       ? "\"k\""
+               : i % 2 == 0 ? "\"\\u0001" + std::to_string(i) + "\""
+                            : "null");
+  }
+  table.primary_key = {table.columns[0].name};
+  table.identity = 'f';
+  ChangeBatch changes;
+  changes.update(make_relation(table), 'O', first, second);
+  debezium::EnvelopeOptions options = plain_options();
+  options.value_schemas = true;
+  options.key_schemas = true;
+  const auto encoder = make_postgres_debezium_json_encoder(options);
+  const EncodedBatch out = encode_all(*encoder, changes.batch(), 1, 4096);
+  ASSERT_TRUE(out.status.ok()) << out.status;
+  ASSERT_EQ(out.records.size(), 3U) << "the key has changed";
+  EXPECT_NE(out.records[2].value->find("\"after\":" + wanted + "},\"source\""), std::string::npos);
+}
+
 TEST(EncoderRoom, UncapturedRelationsPass) {
   Relation hidden = *make_relation(skeleton());
   hidden.captured = false;
