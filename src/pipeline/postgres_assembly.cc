@@ -88,7 +88,7 @@ std::string new_run_id() {
 }
 
 std::unique_ptr<ByteStream> make_stream(Reactor& reactor, postgres::TakenSocket socket) {
-  auto release = [owner = socket.owner]() mutable { owner.reset(); };
+  auto release = [owner = std::move(socket.owner)]() mutable { owner.reset(); };
   if (socket.ssl != nullptr) return make_tls_stream(reactor, socket.fd, socket.ssl, std::move(release));
   return make_socket_stream(reactor, socket.fd, std::move(release));
 }
