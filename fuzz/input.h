@@ -22,7 +22,8 @@ inline std::uint8_t take_byte(std::span<const std::uint8_t>& input) {
 
 /// Takes as many bytes off the front as the byte before them says, or what there is.
 inline std::span<const std::uint8_t> take_counted(std::span<const std::uint8_t>& input) {
-  const std::size_t n = std::min<std::size_t>(take_byte(input), input.size());
+  const std::size_t wanted = take_byte(input);
+  const std::size_t n = std::min(wanted, input.size());
   const auto taken = input.first(n);
   input = input.subspan(n);
   return taken;

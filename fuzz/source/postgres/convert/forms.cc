@@ -89,7 +89,8 @@ Forms one_char(Input& input) {
 }
 
 Forms uuid(Input& input) {
-  const std::string bytes = big_endian(take_number(input, 8), 8) + big_endian(take_number(input, 8), 8);
+  std::string bytes = big_endian(take_number(input, 8), 8);
+  bytes += big_endian(take_number(input, 8), 8);
   std::string text = hex(bytes);
   for (const std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, "-");
   return {text, bytes};
@@ -345,7 +346,8 @@ Forms forms_of(Op op, Input& input, bool alone, std::int32_t& argument) {
     case Op::kInet:
       return inet(input);
     case Op::kMacaddr: {
-      const std::string bytes = big_endian(take_number(input, 6), (take_byte(input) & 1) != 0 ? 8 : 6);
+      const std::uint64_t value = take_number(input, 6);
+      const std::string bytes = big_endian(value, (take_byte(input) & 1) != 0 ? 8 : 6);
       return {hex(bytes, ":"), bytes};
     }
     case Op::kBytes:
