@@ -123,6 +123,17 @@ absl::Status replace_file(const std::string& path, std::string_view text) {
   return sync_folder(path);
 }
 
+/// A newest copy that cannot be used would step over the good one before it when the next is written.
+absl::Status put_damaged_aside(const std::string& path) {
+  const absl::StatusOr<std::optional<std::string>> text = read_file(path);
+  if (!text.ok()) return text.status();
+  if (!*text || parse_checkpoint(**text).ok()) return absl::OkStatus();
+  const std::string aside = path + ".damaged";
+  if (::rename(path.c_str(), aside.c_str()) != 0)
+    return system_error("rename", path, ReasonCode::kCheckpointWriteFailed);
+  return absl::OkStatus();
+}
+
 class CheckpointFile final : public CheckpointStore {
  public:
   CheckpointFile(std::string path, std::string pipeline, std::function<void()> wake)
@@ -150,6 +161,7 @@ class CheckpointFile final : public CheckpointStore {
                                                "\", not \"", pipeline_, "\"")),
           ReasonCode::kCheckpointMismatch);
     }
+    if (absl::Status status = put_damaged_aside(path_); !status.ok()) return status;
     lock_ = *std::move(lock);
     thread_ = std::thread([this] { run(); });
     return stored;

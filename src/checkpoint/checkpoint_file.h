@@ -3,6 +3,7 @@
 //
 //   <path>            the newest       <path>.previous   the one before
 //   <path>.new        being written    <path>.lock       held by the instance that owns the pipeline
+//   <path>.damaged    a newest one that could not be used, put aside by the next run
 #pragma once
 #include <functional>
 #include <memory>

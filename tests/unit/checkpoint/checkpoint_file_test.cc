@@ -222,7 +222,9 @@ TEST_F(CheckpointFileTest, WritingGoesOnAfterACopyWasDamaged) {
   write_whole(path_ + ".previous", contents("good", 1));
   Store store(path_);
   ASSERT_EQ(stored(store.open()), "1 1");
+  EXPECT_EQ(read_whole(path_ + ".damaged"), contents("torn", 2)) << "put aside, for who wants to know";
   ASSERT_TRUE(store.write(3).ok());
+  EXPECT_EQ(stored(read_checkpoint_file(path_)), "3 1") << "the damaged copy has not replaced the good one";
   ASSERT_TRUE(store.write(4).ok());
   EXPECT_EQ(stored(read_checkpoint_file(path_)), "4 3");
 }
