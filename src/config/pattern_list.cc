@@ -37,6 +37,20 @@ bool decode(std::string_view text, std::wstring& out) {
   return true;
 }
 
+// In Java, whose expressions these are, a backslash before anything but a letter or digit takes it as it is.
+// Here these four would be ends of words and of the text.
+std::wstring as_java_reads(std::wstring_view text) {
+  std::wstring out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == L'\\' && i + 1 < text.size()) {
+      ++i;
+      if (std::wstring_view(L"'`<>").find(text[i]) == std::wstring_view::npos) out += L'\\';
+    }
+    out += text[i];
+  }
+  return out;
+}
+
 }  // namespace
 
 struct PatternList::Compiled {
@@ -81,7 +95,7 @@ absl::StatusOr<PatternList> PatternList::compile(std::vector<std::string> entrie
       return refuse(concat("more than ", kGroupsMax, " groups"));
     }
     try {
-      compiled->expressions.emplace_back(wide,
+      compiled->expressions.emplace_back(as_java_reads(wide),
                                          Regex::perl | Regex::icase | Regex::no_mod_m | Regex::optimize);
     } catch (const boost::regex_error& error) {
       // error.what() quotes the expression, which may come from a secret's file: only the place is repeated.

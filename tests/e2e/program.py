@@ -19,7 +19,7 @@ import pytest
 
 def yaml_lines(keys):
     """Options as YAML, each value as a JSON text, which YAML reads."""
-    return [f"{key}: {json.dumps(value)}" for key, value in keys.items()]
+    return [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
 
 
 class Millrace:

@@ -146,6 +146,21 @@ Cursor fields_behind_type(std::span<const std::byte> body) {
 }
 }  // namespace
 
+std::string ChangeStream::name_of(std::span<const std::byte> body_begin) {
+  std::string name = concat("a message behind ", at_lsn(received_lsn_));
+  WalMessage message;
+  MessageHead head;
+  if (decode_wal_message(Cursor(body_begin), message) || message.kind != WalMessageKind::kXLogData ||
+      peek(message.body, block_ != nullptr, head)) {
+    return name;
+  }
+  if (const RelationPtr relation = find_relation(value_of(head.relation)); relation != nullptr) {
+    name = concat("a row of table ", relation->schema, ".", relation->table, " at ",
+                  at_lsn(value_of(message.wal_start)));
+  }
+  return name;
+}
+
 RelationPtr ChangeStream::find_relation(std::uint32_t oid) {
   if (block_ != nullptr) {
     if (RelationPtr own = block_->find_relation(oid)) return own;
@@ -426,8 +441,8 @@ Result ChangeStream::drop_transaction(const TransactionIdentity& again) {
 
 Result ChangeStream::close_transaction(std::uint64_t commit_lsn, std::uint64_t end_lsn) {
   if (delivered_before_) {
-    return drop_transaction({commit_lsn, end_lsn, static_cast<std::uint32_t>(context_.id), context_.commit_time_us,
-                             change_index_});
+    return drop_transaction({commit_lsn, end_lsn, static_cast<std::uint32_t>(context_.id),
+                             context_.commit_time_us, change_index_});
   }
   passed_ = std::max(passed_, end_lsn);
   if (event_index_ < skip_events_) {
@@ -612,8 +627,8 @@ Result ChangeStream::commit_prepared(const WalMessage& message) {
   if (found == prepared_.end()) {
     if (commit_lsn < position_.lsn) {
       // Delivered before. Its rows were told and do not come again, so that their count cannot be compared.
-      return drop_transaction({commit_lsn, value_of(view.end_lsn), value_of(view.xid), to_unix_us(view.commit_time),
-                               position_.last.changes});
+      return drop_transaction({commit_lsn, value_of(view.end_lsn), value_of(view.xid),
+                               to_unix_us(view.commit_time), position_.last.changes});
     }
     return fail(with_reason(
         absl::DataLossError(

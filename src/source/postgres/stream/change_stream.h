@@ -95,6 +95,8 @@ class ChangeStream {
   /// Where the session's slot stood when it began.
   std::uint64_t confirmed() const noexcept { return confirmed_; }
   /// Highest position seen in any message.
+  /// For people: the row that a message begins, of which only the first bytes are here.
+  std::string name_of(std::span<const std::byte> body_begin);
   std::uint64_t received_lsn() const noexcept { return received_lsn_; }
   /// Commit time of the open transaction, Unix microseconds; 0 outside. With a replication origin: the
   /// origin's clock.

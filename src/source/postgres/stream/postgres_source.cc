@@ -60,7 +60,7 @@ PostgresSource::PostgresSource(PostgresSourceOptions options, PostgresEdge& edge
       clock_(clock),
       builder_(outlet, slabs, options_.batch),
       changes_(builder_, slabs, relations, held, scratch, options_.slot_name),
-      buffer_(slabs, options_.row_bytes_max + 1024),
+      buffer_(slabs, options_.row_bytes_max + kAroundRow),
       gather_(options_.gather),
       streaming_(options_.streaming) {}
 
@@ -326,8 +326,8 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                    log_info("postgres", "snapshot begins",
                             {{"pipeline", options_.pipeline}, {"tables", opened.tables.size()}});
                    snapshot_ = std::make_unique<SnapshotReader>(builder_, slabs_, relations_, classify_,
-                                                                options_.row_bytes_max + 1024,
-                                                                std::move(opened), consistent_point_);
+                                                                options_.row_bytes_max, std::move(opened),
+                                                                consistent_point_);
                    snapshot_began_us_ = now_us;
                    state_ = State::kSnapshot;
                  },
@@ -458,7 +458,8 @@ bool PostgresSource::step_snapshot(std::int64_t now_us) {
   if (!snapshot_->done()) return worked;
   if (!builder_.open()) return worked;
   // Everything below the consistent point is in the snapshot, everything behind it in the stream.
-  // A slot that was there before may hold transactions that were prepared below that point and commit behind it.
+  // A slot that was there before may hold transactions that were prepared below that point and commit behind
+  // it.
   const std::uint64_t tell =
       facts_.slot ? std::min(facts_.slot->confirmed_flush_lsn, consistent_point_) : consistent_point_;
   plan_.position = LogPosition{consistent_point_, tell, {}};
@@ -581,17 +582,21 @@ bool PostgresSource::work_off(std::int64_t now_us) {
       continue;
     }
     if (result == FrameResult::kError) {
-      const DecodeError error = buffer_.reader().error();
-      const bool too_large = error.reason == Reason::kBadLength && buffer_.reader().message_bytes() > 5;
-      fail(with_reason(absl::DataLossError(
-                           concat("postgres slot \"", options_.slot_name, "\": bad frame behind ",
-                                  to_string(Lsn{changes_.received_lsn()}), ", byte ",
-                                  buffer_.reader().stream_offset() + error.byte_offset,
-                                  " of the connection: ", to_string(error.reason),
-                                  too_large ? concat(" (a message of ", buffer_.reader().message_bytes(),
-                                                     " bytes, row_bytes_max is ", options_.row_bytes_max, ")")
-                                            : std::string())),
-                       too_large ? ReasonCode::kRowTooLarge : ReasonCode::kSourceProtocol));
+      const FrameReader& reader = buffer_.reader();
+      if (is_row_too_large(reader)) {
+        fail(with_reason(absl::ResourceExhaustedError(concat(
+                             "postgres slot \"", options_.slot_name, "\": ",
+                             changes_.name_of(reader.unread().subspan(FrameReader::kHeaderBytes)), " has ",
+                             reader.message_bytes(), " bytes, row.bytes.max is ", options_.row_bytes_max)),
+                         ReasonCode::kRowTooLarge));
+        return true;
+      }
+      fail(with_reason(
+          absl::DataLossError(concat("postgres slot \"", options_.slot_name, "\": bad frame behind ",
+                                     to_string(Lsn{changes_.received_lsn()}), ", byte ",
+                                     reader.stream_offset() + reader.error().byte_offset,
+                                     " of the connection: ", to_string(reader.error().reason))),
+          ReasonCode::kSourceProtocol));
       return true;
     }
     worked_off_ = true;
@@ -728,8 +733,8 @@ bool PostgresSource::receive(std::int64_t now_us) {
     return true;
   }
   if (!stream_->armed()) {
-    // Nothing is read while something waits for room, be it only a position: that is the backpressure, and the
-    // buffer moves on only when no whole message is left in it.
+    // Nothing is read while something waits for room, be it only a position: that is the backpressure, and
+    // the buffer moves on only when no whole message is left in it.
     if (!worked_off_) return false;
     if (now_us < next_read_us_) return false;
     const std::span<std::byte> space = buffer_.space();

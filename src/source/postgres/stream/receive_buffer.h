@@ -11,6 +11,15 @@
 
 namespace millrace::postgres {
 
+/// What surrounds the longest row in its message.
+inline constexpr std::uint32_t kAroundRow = 1024;
+
+/// Is the reader's error that of an honest server with a long row? PostgreSQL's messages are below 1 GiB.
+inline bool is_row_too_large(const FrameReader& reader) noexcept {
+  return reader.error().reason == Reason::kBadLength && reader.message_bytes() > FrameReader::kHeaderBytes &&
+         reader.message_bytes() <= (std::size_t{1} << 30);
+}
+
 /// Owner: the ingest's thread.
 class ReceiveBuffer {
  public:

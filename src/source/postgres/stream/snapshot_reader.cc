@@ -34,13 +34,14 @@ RelationView announce(const SnapshotTable& table, std::vector<ColumnView>& stora
 }  // namespace
 
 SnapshotReader::SnapshotReader(BatchBuilder& builder, SlabPool& slabs, RelationFactory& relations,
-                               const Classify& classify, std::uint32_t body_bytes_max, SnapshotOpened opened,
+                               const Classify& classify, std::uint32_t row_bytes_max, SnapshotOpened opened,
                                std::uint64_t position)
     : builder_(builder),
       slabs_(slabs),
       factory_(relations),
       classify_(classify),
-      buffer_(slabs, body_bytes_max),
+      row_bytes_max_(row_bytes_max),
+      buffer_(slabs, row_bytes_max + kAroundRow),
       opened_(std::move(opened)),
       position_(position) {
   progress_.tables_total = opened_.tables.size();
@@ -134,6 +135,15 @@ bool SnapshotReader::read() {
     }
     pending_.reset();
     builder_.cut();
+    if (is_row_too_large(buffer_.reader())) {
+      return fail(
+          with_reason(absl::ResourceExhaustedError(concat(
+                          "postgres snapshot: row ", progress_.rows + 1, ", of table ", relation_->schema,
+                          ".", relation_->table, ", has ", buffer_.reader().message_bytes(),
+                          " bytes, row.bytes.max is ", row_bytes_max_)),
+                      ReasonCode::kRowTooLarge),
+          false);
+    }
     if (const DecodeError error = buffer_.reader().error()) {
       return fail(
           with_reason(absl::DataLossError(concat("postgres snapshot: bad message at byte ",
@@ -202,7 +212,8 @@ bool SnapshotReader::row(std::span<const std::byte> line) {
     // The bytes this row comes from and the row held back stay until it is rewritten: a large one passes with
     // them, and so does a small one behind a large one.
     if (rows_ == nullptr) {
-      rows_ = slabs_.take_oversize(std::max(wanted, slabs_.slab_bytes()), kept_bytes() + buffer_.slab()->capacity);
+      rows_ = slabs_.take_oversize(std::max(wanted, slabs_.slab_bytes()),
+                                   kept_bytes() + buffer_.slab()->capacity);
     }
     if (rows_ == nullptr) return false;
   }

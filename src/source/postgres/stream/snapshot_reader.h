@@ -36,7 +36,7 @@ class SnapshotReader {
 
   /// @param position  the snapshot's consistent point, for the rows' source blocks.
   SnapshotReader(BatchBuilder& builder, SlabPool& slabs, RelationFactory& relations, const Classify& classify,
-                 std::uint32_t body_bytes_max, SnapshotOpened opened, std::uint64_t position);
+                 std::uint32_t row_bytes_max, SnapshotOpened opened, std::uint64_t position);
   ~SnapshotReader();
   SnapshotReader(const SnapshotReader&) = delete;
   SnapshotReader& operator=(const SnapshotReader&) = delete;
@@ -65,6 +65,7 @@ class SnapshotReader {
   SlabPool& slabs_;
   RelationFactory& factory_;
   const Classify classify_;
+  const std::uint32_t row_bytes_max_;
   ReceiveBuffer buffer_;
   SnapshotOpened opened_;
   const std::uint64_t position_;
