@@ -89,8 +89,9 @@ Scenario make_scenario(std::uint64_t seed) {
   const std::uint64_t faults = random.percent(15) ? 0 : random.below(9);
   for (std::uint64_t n = faults; n > 0; --n) add(draw_fault(random, scenario.source));
   if (scenario.source == SourceKind::kPostgres && random.percent(6)) add(StepKind::kAnotherHistory);
-  std::stable_sort(scenario.steps.begin(), scenario.steps.end(),
-                   [](const Step& a, const Step& b) { return a.at_us < b.at_us; });
+  std::sort(scenario.steps.begin(), scenario.steps.end(), [](const Step& a, const Step& b) {
+    return a.at_us != b.at_us ? a.at_us < b.at_us : a.seed < b.seed;
+  });
   return scenario;
 }
 

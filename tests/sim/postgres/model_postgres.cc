@@ -255,7 +255,8 @@ bool ModelPostgres::step(Backend& backend, std::int64_t now_us) {
   bool worked = false;
   while (backend.unread.size() >= 5) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(backend.unread[i]); };
-    const std::size_t size = 1 + (byte(1) << 24 | byte(2) << 16 | byte(3) << 8 | byte(4));
+    const std::size_t size = std::size_t{1} + (std::size_t{byte(1)} << 24 | std::size_t{byte(2)} << 16 |
+                                               std::size_t{byte(3)} << 8 | byte(4));
     if (backend.unread.size() < size) break;
     const char type = backend.unread[0];
     const std::string body = backend.unread.substr(5, size - 5);
