@@ -46,6 +46,7 @@ class Millrace:
             "file.path": str(self.output), "checkpoint.interval.ms": 100, "file.fsync.interval.ms": 50,
             "retriable.restart.connector.wait.ms": 500,
         }
+        self.others = []  # options of more pipelines in the same process
         self.process_options = {"data.dir": str(self.folder / "data"), "http.listen": "off", **(process or {})}
         self.config = self.folder / "millrace.yaml"
         self.configure(**options)
@@ -53,9 +54,10 @@ class Millrace:
     def configure(self, **options):
         """Changes options; None takes one away. The next start reads them."""
         self.options |= options
-        keys = {key: value for key, value in self.options.items() if value is not None}
         lines = yaml_lines(self.process_options) + ["pipelines:"]
-        lines += [("  - " if i == 0 else "    ") + line for i, line in enumerate(yaml_lines(keys))]
+        for pipeline in [self.options, *self.others]:
+            keys = {key: value for key, value in pipeline.items() if value is not None}
+            lines += [("  - " if i == 0 else "    ") + line for i, line in enumerate(yaml_lines(keys))]
         self.config.write_text("\n".join(lines) + "\n")
 
     # Life

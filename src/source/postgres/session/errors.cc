@@ -184,6 +184,13 @@ std::string_view remedy(Phase phase, std::string_view sqlstate, std::string_view
     return "drop slots nobody reads (SELECT slot_name FROM pg_replication_slots WHERE NOT active), or raise "
            "max_replication_slots and restart the server";
   }
+  if ((phase == Phase::kStart || phase == Phase::kStream) && sqlstate == "42704" &&
+      has(message, "publication")) {
+    return "the publication must exist at the place of the log that the slot has come to. Create it; if it "
+           "is made "
+           "after that place, the slot cannot be read on: drop it, and `millrace position reset` for a new "
+           "snapshot";
+  }
   if (phase == Phase::kSnapshot && has(message, "row-level security")) {
     return "rows would be missing from the snapshot: ALTER ROLE <the role> BYPASSRLS";
   }
