@@ -4,6 +4,7 @@ slot made for the run; figures of the process and of its walsender come back."""
 
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -17,7 +18,7 @@ import urllib.request
 from drain import machine
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-BINARY = REPOSITORY / "build/release/src/cli/millrace"
+BINARY = pathlib.Path(os.environ.get("MILLRACE_BINARY", REPOSITORY / "build/release/src/cli/millrace")).resolve()
 LOOK_EVERY = 0.05
 PATIENCE = 900
 
