@@ -8,7 +8,50 @@
 
 namespace millrace::sim {
 
-absl::StatusOr<StoredCheckpoints> ModelCheckpoints::open() { return durable_; }
+absl::StatusOr<StoredCheckpoints> ModelCheckpoints::open() {
+  if (std::exchange(fail_open_, false)) {
+    return with_reason(absl::FailedPreconditionError("the model's checkpoint is locked"),
+                       ReasonCode::kCheckpointLocked);
+  }
+  return durable_;
+}
+
+bool ModelCheckpoints::spoil(std::uint64_t seed) {
+  if (!durable_.newest || durable_.newest->position.text.empty()) return false;
+  const char* const positions[] = {
+      "not JSON",
+      "[]",
+      "{}",
+      R"({"lsn":7})",
+      R"({"lsn":"not an LSN"})",
+      R"({"lsn":"0/10","tell":1})",
+      R"({"lsn":"0/10","last_transaction":1})",
+      R"({"lsn":"0/10","last_transaction":{}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8"}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8","end_lsn":"0/9"}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8","end_lsn":"0/9","xid":"x"}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8","end_lsn":"0/9","xid":1}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8","end_lsn":"0/9","xid":1,"commit_time_us":{}}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8","end_lsn":"0/9","xid":1,"commit_time_us":2}})",
+      R"({"lsn":"0/10","last_transaction":{"commit_lsn":"0/8","end_lsn":"0/9","xid":1,"commit_time_us":2,"changes":[]}})"};
+  const char* const identities[] = {
+      "not JSON",
+      "[]",
+      "{}",
+      R"({"timeline":"x"})",
+      R"({"timeline":1})",
+      R"({"timeline":1,"system_identifier":7})",
+      R"({"timeline":1,"system_identifier":"7"})",
+      R"({"timeline":1,"system_identifier":"7","timeline_history":""})",
+      R"({"timeline":1,"system_identifier":"7","timeline_history":"","database":"shop"})"};
+  Random random(seed);
+  if (random.percent(60)) {
+    durable_.newest->position.text = random.pick(positions);
+  } else {
+    durable_.newest->source_identity = random.pick(identities);
+  }
+  return true;
+}
 
 void ModelCheckpoints::write(Checkpoint checkpoint) {
   if (pending_) verdict_.fail("a checkpoint was written before the one before was reported");

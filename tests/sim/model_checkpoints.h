@@ -26,6 +26,10 @@ class ModelCheckpoints final : public CheckpointStore {
   /// The next crash damages the newest copy: its checksum no longer fits.
   void damage_at_crash() noexcept { damage_ = true; }
   void fail_next_write() noexcept { fail_next_ = true; }
+  void fail_next_open() noexcept { fail_open_ = true; }
+  /// Somebody edited the newest checkpoint: its checksum fits, what the source reads of it does not.
+  /// @return false when there is nothing to spoil yet.
+  bool spoil(std::uint64_t seed);
   void stall_until(std::int64_t until_us) noexcept { stalled_until_us_ = until_us; }
   std::int64_t next_deadline_us() const noexcept { return pending_ ? due_us_ : kNever; }
 
@@ -45,6 +49,7 @@ class ModelCheckpoints final : public CheckpointStore {
   std::int64_t stalled_until_us_ = 0;
   bool damage_ = false;
   bool fail_next_ = false;
+  bool fail_open_ = false;
 };
 
 }  // namespace millrace::sim

@@ -46,6 +46,8 @@ constexpr Kind kKinds[] = {
     {StepKind::kStallCheckpoints, "checkpoints stall", 6, false},
     {StepKind::kFailCheckpoint, "checkpoint write fails", 3, false},
     {StepKind::kDamageCheckpoint, "newest checkpoint is damaged", 4, false},
+    {StepKind::kLockCheckpoint, "checkpoint is locked", 1, false},
+    {StepKind::kSpoilCheckpoint, "checkpoint is edited", 0, true},
     {StepKind::kFullScratch, "scratch disk is full", 3, true},
     {StepKind::kPoison, "a change cannot be encoded", 2, false},
     {StepKind::kBadTable, "a table cannot be mapped", 2, true},
@@ -72,7 +74,7 @@ StepKind draw_fault(Random& random, SourceKind source) {
 std::string_view to_string(StepKind kind) noexcept { return kind_of(kind).name; }
 
 Scenario make_scenario(std::uint64_t seed) {
-  Random random(seed * 0x9E3779B97F4A7C15ULL + 1);
+  Random random(Random(seed).next());
   Scenario scenario;
   scenario.seed = seed;
   scenario.source = random.percent(20) ? SourceKind::kGtid : SourceKind::kPostgres;
@@ -89,6 +91,7 @@ Scenario make_scenario(std::uint64_t seed) {
   const std::uint64_t faults = random.percent(15) ? 0 : random.below(9);
   for (std::uint64_t n = faults; n > 0; --n) add(draw_fault(random, scenario.source));
   if (scenario.source == SourceKind::kPostgres && random.percent(6)) add(StepKind::kAnotherHistory);
+  if (scenario.source == SourceKind::kPostgres && random.percent(3)) add(StepKind::kSpoilCheckpoint);
   std::sort(scenario.steps.begin(), scenario.steps.end(), [](const Step& a, const Step& b) {
     return a.at_us != b.at_us ? a.at_us < b.at_us : a.seed < b.seed;
   });

@@ -39,6 +39,8 @@ enum class StepKind : std::uint8_t {
   kStallCheckpoints,
   kFailCheckpoint,
   kDamageCheckpoint,
+  kLockCheckpoint,
+  kSpoilCheckpoint,  ///< Edited by somebody: the product must stop by itself.
   // Inside.
   kFullScratch,
   kPoison,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/concat.h"
+#include "base/metrics.h"
 #include "base/reason_code.h"
 #include "pipeline/pipeline_core.h"
 #include "sim/model_checkpoints.h"
@@ -84,6 +85,10 @@ class World {
       options.memory.output_bytes = options.memory.chunk_bytes * 256 * options.worker_count;
     }
     upstream_->plan(options.memory);
+    if (random_.percent(3)) {
+      options.memory = MemoryPlan::cut(random_.percent(50) ? 128U << 20 : 4U << 20, 20);
+    }
+    if (random_.percent(50)) options.order.sink_seconds = &sink_seconds_;
     return options;
   }
 
@@ -95,8 +100,10 @@ class World {
     source_ = &upstream_->connect(*core_);
     stopping_ = false;
     stages_idle_ = 0;
+    started_ = false;
     const absl::Status status = core_->start(*source_);
-    if (!status.ok()) stopped_by_itself(status);
+    if (!status.ok()) return stopped_by_itself(status);
+    started_ = true;
   }
 
   void kill_process(bool power_cut = false) {
@@ -119,6 +126,11 @@ class World {
                            ": ", std::string(status.message())));
     }
     if (upstream_->over() && upstream_->excuses(status)) done_ = true;
+    if (spoiled_ && reason_of(status) == ReasonCode::kCheckpointCorrupt) done_ = true;
+    // Other threads may turn once more before they hear of it.
+    for (std::size_t i = 0; started_ && i < core_->worker_count(); ++i) (void)core_->worker_step(i);
+    if (started_) (void)core_->order_step();
+    if (started_) (void)core_->order_deadline_us();
     kill_process();
   }
 
@@ -196,6 +208,16 @@ class World {
       case StepKind::kFailCheckpoint:
         excused_.push_back(ReasonCode::kCheckpointWriteFailed);
         return checkpoints_.fail_next_write();
+      case StepKind::kLockCheckpoint:
+        excused_.push_back(ReasonCode::kCheckpointLocked);
+        return checkpoints_.fail_next_open();
+      case StepKind::kSpoilCheckpoint:
+        // Between two processes: a running one does not read it again.
+        if (core_ != nullptr) kill_process();
+        if (spoiled_ || !checkpoints_.spoil(step.seed)) return;
+        spoiled_ = true;
+        excused_.push_back(ReasonCode::kCheckpointCorrupt);
+        return;
       case StepKind::kDamageCheckpoint:
         return checkpoints_.damage_at_crash();
       default:
@@ -321,12 +343,15 @@ class World {
   ModelSink sink_;
   Surroundings around_;
   std::unique_ptr<Upstream> upstream_;
+  const double bounds_[3] = {0.001, 0.01, 0.1};
+  metrics::Histogram sink_seconds_{bounds_};
   const PipelineCore::Options options_;
   std::vector<Step> steps_;
   std::size_t next_step_ = 0;
 
   std::unique_ptr<PipelineCore> core_;
   Source* source_ = nullptr;
+  bool started_ = false;
   std::vector<ReasonCode> excused_;
   bool stopping_ = false;
   std::int64_t stop_began_us_ = 0;
@@ -336,6 +361,7 @@ class World {
   std::uint64_t spins_ = 0;
   bool healed_ = false;
   bool done_ = false;
+  bool spoiled_ = false;  ///< Only a stop by itself is right.
   std::int64_t start_us_ = 0;
   std::int64_t healed_us_ = 0;
   const std::int64_t quiet_us_ = 100'000;

@@ -51,7 +51,7 @@ std::string hostile_bytes(std::uint64_t seed) {
   Random random(seed);
   const std::string types = "BCORYIUDTMSEcAbPKrp";
   const reference::postgres::Context context;
-  switch (random.below(12)) {
+  switch (random.below(24)) {
     case 0:
       return Walsender::frame('d', "");
     case 1:
@@ -85,8 +85,34 @@ std::string hostile_bytes(std::uint64_t seed) {
       if (random.percent(70)) body += '\0';
       return Walsender::frame(kind[0], body);
     }
-    case 8:
+    case 8: {
+      // A row of a table that exists, outside any transaction.
+      Message row = stray('I');
+      row.oid = kFirstOid + static_cast<std::uint32_t>(random.below(kTables));
+      std::string body = encode_message(row, context);
+      body[5] = 'X';  // and one that no reader of rows accepts
+      return wal_frame(body, random);
+    }
     case 9: {
+      // A message of a size that no row may have.
+      std::string frame = "d";
+      frame += std::string("\0\2\0\0", 4) + "w" + std::string(24, '\0') + "I";
+      const std::uint32_t oid = random.percent(50) ? kFirstOid : 99;
+      for (int i = 3; i >= 0; --i) frame += static_cast<char>(oid >> (8 * i));
+      return random.percent(30) ? frame.replace(5, 1, "k") : frame.replace(1, 4, std::string("\0\3\0\0", 4));
+    }
+    case 10: {
+      // A relation of pg_catalog, and one without columns: nobody captures them.
+      Message relation = stray('R');
+      relation.schema = random.percent(50) ? "" : "elsewhere";
+      return wal_frame(encode_message(relation, context), random);
+    }
+    case 11:
+    case 12:
+    case 13:
+    case 14:
+    case 15:
+    case 16: {
       // Cut short, or with something behind its end.
       std::string body =
           encode_message(stray(random.percent(40) ? 'E' : types[random.below(types.size())]), context);
@@ -112,6 +138,25 @@ std::string hostile_bytes(std::uint64_t seed) {
       }
       return bytes;
     }
+  }
+}
+
+std::string hostile_row(std::uint64_t seed) {
+  const char* const rows[] = {"",       "1\t2|",     "1\n",     "1\t2|\t3\t4\t5\t6\t7\n",
+                              "1\n2\n", "1\t\\q\n",  "1\t2|\\", "1\t2|\\\n",
+                              "\\N",    "\\Nx\t2|\n"};
+  Random random(seed);
+  switch (random.below(6)) {
+    case 0:
+      return Walsender::frame('x', "");
+    case 1:
+      return std::string("d\x7f\xff\xff\xff", 5);
+    case 2:
+      return Walsender::frame('E', "no report");
+    case 3:
+      return Walsender::frame('N', std::string(1, '\0'));
+    default:
+      return Walsender::frame('d', random.pick(rows));
   }
 }
 

@@ -9,5 +9,7 @@ namespace millrace::sim {
 
 /// Bytes for a connection that streams, between two messages.
 std::string hostile_bytes(std::uint64_t seed);
+/// Bytes for a COPY, between two rows.
+std::string hostile_row(std::uint64_t seed);
 
 }  // namespace millrace::sim

@@ -59,7 +59,11 @@ std::optional<postgres::EdgeEvent> ModelEdge::poll() {
     --failures_;
     return failed("the model refuses", failures_retryable_);
   }
-  if (!server_.up()) return failed("the model server is down", true);
+  if (!server_.up()) {
+    postgres::EdgeFailed refused = failed("the model server takes no connections", true);
+    refused.refused = true;
+    return refused;
+  }
   return answer(request);
 }
 
@@ -123,7 +127,7 @@ postgres::SnapshotOpened ModelEdge::open_snapshot() {
     for (const auto& [id, row] : snapshot_.rows[table]) {
       std::string line = concat(id, "\t", row.tag, "|", std::string(row.padding, 'x'));
       for (std::size_t i = 2; i < shape.columns.size(); ++i)
-        append(line, i % 2 == 0 ? "\t\\N" : "\ta\\tb\\\\");
+        append(line, i % 2 == 0 ? "\t\\N" : "\ta\\tb\\\\\\b\\f\\n\\r\\vN");
       lines.push_back(line + "\n");
     }
   }
@@ -135,9 +139,10 @@ postgres::SnapshotOpened ModelEdge::open_snapshot() {
 postgres::EdgeFailed classify_report(const postgres::ServerReport& report) {
   const bool passes = report.sqlstate.starts_with("57") || report.sqlstate == "55006" ||
                       report.sqlstate.starts_with("08") || report.sqlstate == "53300";
-  const ReasonCode reason = report.sqlstate == "42704" ? ReasonCode::kSlotMissing
-                            : passes                   ? ReasonCode::kConnectRefused
-                                                       : ReasonCode::kSourceCorrupt;
+  const ReasonCode reason = report.sqlstate == "42704"   ? ReasonCode::kSlotMissing
+                            : report.sqlstate == "55006" ? ReasonCode::kSlotInUse
+                            : passes                     ? ReasonCode::kConnectRefused
+                                                         : ReasonCode::kSourceCorrupt;
   return {with_reason(absl::UnavailableError(concat(report.sqlstate, ": ", report.message)), reason), passes};
 }
 

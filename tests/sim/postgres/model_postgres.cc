@@ -315,7 +315,10 @@ void ModelPostgres::start_replication(Backend& backend, const std::string& sql, 
 void ModelPostgres::copy(Backend& backend) {
   const std::vector<std::string>& rows = backend.copies.at(backend.next_copy++);
   backend.wire->write(Walsender::frame('H', std::string(3, '\0')));
-  for (const std::string& row : rows) backend.wire->write(Walsender::frame('d', row));
+  for (const std::string& row : rows) {
+    backend.wire->write(Walsender::frame('d', row));
+    if (!hostile_row_.empty()) backend.wire->write(std::exchange(hostile_row_, {}));
+  }
   backend.wire->write(Walsender::frame('c', ""));
   backend.wire->write(Walsender::frame('C', concat("COPY ", rows.size()) + '\0'));
   backend.wire->write(Walsender::frame('Z', "T"));

@@ -65,6 +65,12 @@ class ModelPostgres {
   void client_died();
   /// Bytes that do not belong there, as soon as a stream is idle between two messages.
   void say(std::string bytes) { hostile_ += bytes; }
+  void say_nothing() {
+    hostile_.clear();
+    hostile_row_.clear();
+  }
+  /// The same in the next COPY.
+  void say_in_copy(std::string bytes) { hostile_row_ += bytes; }
   postgres::SlotFacts* slot(const std::string& name);
   /// As a copy from when the log ended at `lsn` has it.
   void take_slot_back(std::uint64_t lsn);
@@ -115,6 +121,7 @@ class ModelPostgres {
   std::map<std::string, Slot> slots_;
   std::vector<std::shared_ptr<Backend>> backends_;
   std::string hostile_;
+  std::string hostile_row_;
   std::uint64_t timeouts_ = 0;
 };
 

@@ -12,6 +12,8 @@ struct PostgresSetup {
   ModelPostgresOptions server;
   WorkloadOptions workload;
   postgres::PostgresSourceOptions source;
+  bool watched = false;       ///< Somebody wants to know of troubles.
+  int impossible_server = 0;  ///< 1 to 3: too old, without logical decoding, an old standby.
   bool existing_slot = false;
   bool existing_slot_two_phase = false;
   int earlier_transactions = 0;
@@ -69,6 +71,10 @@ inline PostgresSetup make_postgres_setup(Random& random) {
     setup.source.batch = {random.pick(changes), 64 + random.below(4096)};
   }
 
+  setup.watched = random.percent(50);
+  setup.impossible_server = random.percent(2) ? static_cast<int>(1 + random.below(3)) : 0;
+  setup.source.slot_retries_max = static_cast<std::int64_t>(random.below(8));
+  setup.source.slot_retry_wait_us = random.between(10'000, 200'000);
   setup.existing_slot = random.percent(45);
   setup.existing_slot_two_phase =
       setup.existing_slot && setup.server.version_num >= 150000 && random.percent(45);

@@ -39,6 +39,7 @@ class PostgresUpstream final : public Upstream {
       database_.begin_transaction(random_.next());
       while (random_.percent(70)) database_.step(kNever);
     }
+    if (setup_.impossible_server != 0) begin_impossible_server();
     if (setup_.existing_slot) {
       server_.create_slot(setup_.source.slot_name, false, setup_.existing_slot_two_phase);
       for (int i = 0; i < setup_.earlier_transactions; ++i) {
@@ -89,6 +90,7 @@ class PostgresUpstream final : public Upstream {
       }
       case StepKind::kSlotBusy:
         network_trouble();
+        excuse({ReasonCode::kSlotInUse});
         busy_until_us_ = now_us + random.between(1'000, 300'000);
         return server_.cut_connections();
       case StepKind::kRefuse:
@@ -107,6 +109,7 @@ class PostgresUpstream final : public Upstream {
         network_trouble();
         excuse({ReasonCode::kSourceProtocol, ReasonCode::kSourceGap, ReasonCode::kSourceHistoryChanged,
                 ReasonCode::kRowTooLarge, ReasonCode::kPublicationSkipped, ReasonCode::kSourceCorrupt});
+        if (random.percent(25)) return server_.say_in_copy(hostile_row(step.seed));
         return server_.say(hostile_bytes(step.seed));
       case StepKind::kAnotherHistory:
         return another_history(step.seed);
@@ -159,6 +162,7 @@ class PostgresUpstream final : public Upstream {
     if (busy_until_us_ != 0) busy_until_us_ = 1;
     if (process_ != nullptr) process_->edge.fail_next(0, true);
     server_.stall_connections(0);
+    server_.say_nothing();
   }
 
   // --- the product's process
@@ -185,6 +189,7 @@ class PostgresUpstream final : public Upstream {
     begins.snapshot_opened = [this](const ModelSnapshot& snapshot, std::int64_t read_time_us) {
       expect_snapshot(snapshot, read_time_us);
     };
+    if (setup_.watched) setup_.source.troubles = &troubles_;
     process_ = std::make_unique<Process>(*this, core, std::move(begins));
     arm_process();
     return process_->source;
@@ -238,6 +243,17 @@ class PostgresUpstream final : public Upstream {
     ModelEdge edge;
     PostgresSource source;
   };
+
+  /// A server that no start can work with.
+  void begin_impossible_server() {
+    over_ = true;
+    excused_ = {ReasonCode::kServerVersion, ReasonCode::kWalLevel};
+    server_.disguise = [kind = setup_.impossible_server](postgres::ServerFacts& facts) {
+      if (kind == 1) facts.version_num = 120'000;
+      if (kind == 2) facts.wal_level = "replica";
+      if (kind == 3) facts.in_recovery = true, facts.version_num = 150'000;
+    };
+  }
 
   bool fresh() const {
     const auto& newest = around_.checkpoints.durable().newest;
@@ -330,7 +346,8 @@ class PostgresUpstream final : public Upstream {
 
   Surroundings& around_;
   Random random_;
-  const PostgresSetup setup_;
+  PostgresSetup setup_;
+  Troubles troubles_;
   Database database_;
   ModelPostgres server_;
   postgres::HeldBudget held_;
