@@ -45,6 +45,10 @@ bool ModelCheckpoints::spoil(std::uint64_t seed) {
       R"({"timeline":1,"system_identifier":"7","timeline_history":""})",
       R"({"timeline":1,"system_identifier":"7","timeline_history":"","database":"shop"})"};
   Random random(seed);
+  if (random.percent(10)) {
+    durable_.newest->source_identity.clear();  // as before the server was met: no harm
+    return false;
+  }
   if (random.percent(60)) {
     durable_.newest->position.text = random.pick(positions);
   } else {

@@ -18,6 +18,7 @@ class ModelScratch::File final : public ScratchFile {
     return absl::OkStatus();
   }
   absl::Status read(std::uint64_t offset, std::span<std::byte> into) override {
+    if (disk_.full_ && disk_.broken_) return absl::DataLossError("the model's scratch disk cannot be read");
     if (offset + into.size() > bytes_.size()) return absl::OutOfRangeError("the scratch file is shorter");
     std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
     return absl::OkStatus();

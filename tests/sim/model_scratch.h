@@ -13,13 +13,18 @@ class ModelScratch final : public ScratchStore {
  public:
   absl::StatusOr<std::unique_ptr<ScratchFile>> create() override;
 
-  void set_full(bool full) noexcept { full_ = full; }
+  /// @param broken  and cannot be read either.
+  void set_full(bool full, bool broken = false) noexcept {
+    full_ = full;
+    broken_ = broken;
+  }
   bool full() const noexcept { return full_; }
   std::size_t open_files() const noexcept { return open_files_; }
 
  private:
   class File;
   bool full_ = false;
+  bool broken_ = false;
   std::size_t open_files_ = 0;
 };
 

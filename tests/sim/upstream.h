@@ -25,7 +25,7 @@ struct Surroundings {
   Ledger& ledger;
   const ModelSink& sink;
   const ModelCheckpoints& checkpoints;
-  bool poisoned = false;  ///< The next change cannot be encoded.
+  std::uint64_t poison_in = 0;  ///< So many changes from now one cannot be encoded; 0: never.
 };
 
 class Upstream {

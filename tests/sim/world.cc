@@ -177,6 +177,7 @@ class World {
     stopping_ = true;
     stop_began_us_ = clock_.monotonic_us();
     core_->request_stop(stop_began_us_);
+    if (random_.percent(20)) core_->request_stop(stop_began_us_);  // an impatient operator
     stages_idle_ = 0;
   }
 

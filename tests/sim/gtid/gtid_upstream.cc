@@ -49,10 +49,10 @@ class GtidFold final : public PositionFold {
 
 class GtidEncoder final : public BatchEncoder {
  public:
-  explicit GtidEncoder(bool& poisoned) : poisoned_(poisoned) { topic_.name = "model"; }
+  explicit GtidEncoder(std::uint64_t& poison_in) : poison_in_(poison_in) { topic_.name = "model"; }
   EncodeResult encode(const Batch& batch, std::size_t& next, Piece& piece, std::int64_t) override {
     for (; next < batch.changes.size(); ++next) {
-      if (std::exchange(poisoned_, false)) {
+      if (poison_in_ > 0 && --poison_in_ == 0) {
         return {
             EncodeResult::Kind::kFailed, 0,
             with_reason(absl::DataLossError("the model cannot encode this"), ReasonCode::kValueUndecodable)};
@@ -67,7 +67,7 @@ class GtidEncoder final : public BatchEncoder {
   }
 
  private:
-  bool& poisoned_;
+  std::uint64_t& poison_in_;
   Topic topic_;
 };
 
@@ -211,7 +211,7 @@ class GtidUpstream final : public Upstream {
         return;
       case StepKind::kPoison:
         poison_happened_ = true;
-        around_.poisoned = true;
+        around_.poison_in = 1 + random.below(20);
         return;
       default:
         return;
@@ -219,10 +219,10 @@ class GtidUpstream final : public Upstream {
   }
   bool step(std::int64_t) override { return false; }
   std::int64_t next_deadline_us() const override { return kNever; }
-  void heal() override { around_.poisoned = false; }
+  void heal() override { around_.poison_in = 0; }
 
   std::unique_ptr<BatchEncoder> make_encoder() override {
-    return std::make_unique<GtidEncoder>(around_.poisoned);
+    return std::make_unique<GtidEncoder>(around_.poison_in);
   }
   void plan(MemoryPlan& memory) const override {
     memory.slab_bytes = slab_bytes_;

@@ -78,7 +78,7 @@ std::vector<ReasonCode> begin_another_history(std::uint64_t seed, ModelPostgres&
     case 8:
       disguise([](postgres::ServerFacts& facts) {
         facts.timeline = 9;
-        facts.timeline_history = "not a history\n8\tnot an LSN\n";
+        facts.timeline_history = "not a history\nx\ty\n1\tnot an LSN\n2\tnot an LSN\n";
       });
       return {ReasonCode::kSourceHistoryChanged};
     case 9:

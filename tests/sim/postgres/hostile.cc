@@ -16,7 +16,7 @@ using reference::postgres::Message;
 
 std::string wal_frame(const std::string& message, Random& random) {
   std::string body = "w";
-  const std::uint64_t lsn = Wal::kBegin + random.below(1 << 20);
+  const std::uint64_t lsn = random.percent(30) ? 0 : Wal::kBegin + random.below(1 << 20);
   for (int copy = 0; copy < 2; ++copy) {
     for (int i = 7; i >= 0; --i) body += static_cast<char>(lsn >> (8 * i));
   }
@@ -47,11 +47,12 @@ Message stray(char type) {
 
 }  // namespace
 
-std::string hostile_bytes(std::uint64_t seed) {
+std::string hostile_bytes(std::uint64_t seed, bool inside) {
   Random random(seed);
-  const std::string types = "BCORYIUDTMSEcAbPKrp";
+  // A message could be believed inside: one that is cut short may look whole behind an xid.
+  const std::string types = inside ? "BCORYIUDTSEcAbPKrp" : "BCORYIUDTMSEcAbPKrp";
   const reference::postgres::Context context;
-  switch (random.below(24)) {
+  switch (random.below(28)) {
     case 0:
       return Walsender::frame('d', "");
     case 1:
@@ -86,7 +87,8 @@ std::string hostile_bytes(std::uint64_t seed) {
       return Walsender::frame(kind[0], body);
     }
     case 8: {
-      // A row of a table that exists, outside any transaction.
+      // A row of a table that exists, outside any transaction. Inside, the encoder would be asked.
+      if (inside) return Walsender::frame('d', "q");
       Message row = stray('I');
       row.oid = kFirstOid + static_cast<std::uint32_t>(random.below(kTables));
       std::string body = encode_message(row, context);
@@ -107,7 +109,12 @@ std::string hostile_bytes(std::uint64_t seed) {
       relation.schema = random.percent(50) ? "" : "elsewhere";
       return wal_frame(encode_message(relation, context), random);
     }
-    case 11:
+    case 11: {
+      // Nothing wrong with these, only that nobody expects them.
+      const std::string setting = std::string("a\0b", 4);
+      return Walsender::frame('S', setting) + Walsender::frame('A', "a notification") +
+             Walsender::frame('c', "");
+    }
     case 12:
     case 13:
     case 14:
@@ -126,9 +133,12 @@ std::string hostile_bytes(std::uint64_t seed) {
     }
     default: {
       // Well formed, in the wrong place. An origin would be believed.
-      const std::string misplaced = "BCRYIUDTMSEcAbPKrp";
+      const std::string misplaced = inside ? "BCRYIUDTSEcAbPKrp" : "BCORYIUDTMSEcAbPKrp";
       const char type = misplaced[random.below(misplaced.size())];
-      std::string bytes = wal_frame(encode_message(stray(type), context), random);
+      Message message = stray(type);
+      if (type == 'M' && !inside) message.flags = 1;
+      if (type == 'K' && random.percent(50)) message.lsn = std::uint64_t{1} << 40;
+      std::string bytes = wal_frame(encode_message(message, context), random);
       if (type == 'B' || type == 'b' || type == 'S') {
         // What may begin must not go on: its end does not fit, or never comes.
         Message end = stray(type == 'B' ? 'C' : 'c');
@@ -150,7 +160,7 @@ std::string hostile_row(std::uint64_t seed) {
     case 0:
       return Walsender::frame('x', "");
     case 1:
-      return std::string("d\x7f\xff\xff\xff", 5);
+      return random.percent(50) ? std::string("d\x7f\xff\xff\xff", 5) : std::string("d\0\2\0\0", 5);
     case 2:
       return Walsender::frame('E', "no report");
     case 3:

@@ -8,7 +8,8 @@
 namespace millrace::sim {
 
 /// Bytes for a connection that streams, between two messages.
-std::string hostile_bytes(std::uint64_t seed);
+/// @param inside  of a transaction: what would be believed there is not said.
+std::string hostile_bytes(std::uint64_t seed, bool inside);
 /// Bytes for a COPY, between two rows.
 std::string hostile_row(std::uint64_t seed);
 

@@ -101,7 +101,11 @@ postgres::EdgeEvent ModelEdge::answer(const postgres::EdgeRequest& request) {
     return postgres::TableDescribed{std::move(description)};
   }
   if (std::holds_alternative<postgres::WatchServer>(request)) {
-    const postgres::ServerFacts facts = server_.facts();
+    // A glance for people: it may fail, and see things that nobody knows.
+    if (random_.percent(5)) return failed("the model is not watched now", true);
+    postgres::ServerFacts facts = server_.facts();
+    if (random_.percent(5)) facts.slot.reset();
+    if (facts.slot && random_.percent(5)) facts.slot->wal_status = "of a later version";
     return postgres::ServerWatched{facts.end_of_wal, facts.slot};
   }
   server_.drop_slot(server_.options().slot);

@@ -6,6 +6,7 @@
 
 #include "base/concat.h"
 #include "millrace/source/postgres/ids.h"
+#include "sim/postgres/hostile.h"
 
 namespace millrace::sim {
 
@@ -60,6 +61,7 @@ std::uint64_t ModelPostgres::create_slot(const std::string& name, bool temporary
   slot.facts.temporary = temporary;
   slot.facts.wal_status = "reserved";
   slot.facts.two_phase = two_phase;
+  slot.facts.synced = random_.percent(10);  // from before a promotion
   slot.facts.restart_lsn = Wal::kBegin;
   slot.facts.confirmed_flush_lsn = slot.saved_confirmed = slot.created_at = database_.wal().end();
   slots_[name] = slot;
@@ -147,6 +149,10 @@ void ModelPostgres::report(Backend& backend, const std::string& sqlstate, const 
 void ModelPostgres::terminate_backends(const std::string& sqlstate) {
   for (const auto& backend : backends_) {
     if (!backend->wire->open()) continue;
+    if (sqlstate.empty()) {
+      backend->wire->close_server();
+      continue;
+    }
     // Whatever was being sent is finished to the message's end, as the server does.
     report(*backend, sqlstate, "the model ends this connection", true);
   }
@@ -317,7 +323,9 @@ void ModelPostgres::copy(Backend& backend) {
   backend.wire->write(Walsender::frame('H', std::string(3, '\0')));
   for (const std::string& row : rows) {
     backend.wire->write(Walsender::frame('d', row));
-    if (!hostile_row_.empty()) backend.wire->write(std::exchange(hostile_row_, {}));
+    // Where rows follow: what is said of the row before it is true all the same.
+    if (hostile_row_ && rows.size() >= 3)
+      backend.wire->write(hostile_row(*std::exchange(hostile_row_, std::nullopt)));
   }
   backend.wire->write(Walsender::frame('c', ""));
   backend.wire->write(Walsender::frame('C', concat("COPY ", rows.size()) + '\0'));
@@ -345,8 +353,10 @@ void ModelPostgres::status(Backend& backend, const std::string& body, std::int64
 }
 
 bool ModelPostgres::stream(Backend& backend, std::int64_t now_us) {
-  if (!hostile_.empty()) {
-    backend.wire->write(std::exchange(hostile_, {}));
+  // Rather in the middle of a transaction: there is more to be mistaken about.
+  const bool inside = backend.walsender->inside();
+  if (hostile_ && (inside || *hostile_ % 3 == 0)) {
+    backend.wire->write(hostile_bytes(*std::exchange(hostile_, std::nullopt), inside));
     return true;
   }
   bool worked = false;

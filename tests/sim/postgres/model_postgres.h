@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,14 +64,14 @@ class ModelPostgres {
   void stall_connections(std::int64_t until_us);
   /// The product's process died: its ends of the connections are gone, the server may notice late.
   void client_died();
-  /// Bytes that do not belong there, as soon as a stream is idle between two messages.
-  void say(std::string bytes) { hostile_ += bytes; }
+  /// Bytes that do not belong there, between two messages of a stream.
+  void say(std::uint64_t seed) { hostile_ = seed; }
   void say_nothing() {
-    hostile_.clear();
-    hostile_row_.clear();
+    hostile_.reset();
+    hostile_row_.reset();
   }
   /// The same in the next COPY.
-  void say_in_copy(std::string bytes) { hostile_row_ += bytes; }
+  void say_in_copy(std::uint64_t seed) { hostile_row_ = seed; }
   postgres::SlotFacts* slot(const std::string& name);
   /// As a copy from when the log ended at `lsn` has it.
   void take_slot_back(std::uint64_t lsn);
@@ -120,8 +121,8 @@ class ModelPostgres {
   std::string history_;
   std::map<std::string, Slot> slots_;
   std::vector<std::shared_ptr<Backend>> backends_;
-  std::string hostile_;
-  std::string hostile_row_;
+  std::optional<std::uint64_t> hostile_;
+  std::optional<std::uint64_t> hostile_row_;
   std::uint64_t timeouts_ = 0;
 };
 

@@ -63,7 +63,7 @@ class ModelEncoder final : public BatchEncoder {
 
   EncodeResult encode(const Batch& batch, std::size_t& next, Piece& piece, std::int64_t) override {
     for (; next < batch.changes.size(); ++next) {
-      if (options_.poisoned != nullptr && std::exchange(*options_.poisoned, false)) {
+      if (*options_.poison_in > 0 && --*options_.poison_in == 0) {
         return {
             EncodeResult::Kind::kFailed, 0,
             with_reason(absl::DataLossError("the model cannot encode this"), ReasonCode::kValueUndecodable)};

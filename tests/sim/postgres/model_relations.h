@@ -28,8 +28,8 @@ class ModelRelations final : public postgres::RelationFactory {
 };
 
 struct ModelEncoderOptions {
-  bool truncates = true;     ///< Truncates become records.
-  bool* poisoned = nullptr;  ///< When set, the next change cannot be encoded.
+  bool truncates = true;               ///< Truncates become records.
+  std::uint64_t* poison_in = nullptr;  ///< Counts down to a change that cannot be encoded.
 };
 
 /// Writes RecordIdentity::text() of each change, read from the product's own views of it.

@@ -12,8 +12,9 @@ struct PostgresSetup {
   ModelPostgresOptions server;
   WorkloadOptions workload;
   postgres::PostgresSourceOptions source;
-  bool watched = false;       ///< Somebody wants to know of troubles.
-  int impossible_server = 0;  ///< 1 to 3: too old, without logical decoding, an old standby.
+  bool watched = false;           ///< Somebody wants to know of troubles.
+  int impossible_server = 0;      ///< 1 to 3: too old, without logical decoding, an old standby.
+  std::uint64_t hostile_row = 0;  ///< Not 0: the first COPY holds what it should not.
   bool existing_slot = false;
   bool existing_slot_two_phase = false;
   int earlier_transactions = 0;
@@ -73,6 +74,7 @@ inline PostgresSetup make_postgres_setup(Random& random) {
 
   setup.watched = random.percent(50);
   setup.impossible_server = random.percent(2) ? static_cast<int>(1 + random.below(3)) : 0;
+  setup.hostile_row = random.percent(4) ? random.next() : 0;
   setup.source.slot_retries_max = static_cast<std::int64_t>(random.below(8));
   setup.source.slot_retry_wait_us = random.between(10'000, 200'000);
   setup.existing_slot = random.percent(45);

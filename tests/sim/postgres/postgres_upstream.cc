@@ -8,7 +8,6 @@
 #include "base/reason_code.h"
 #include "sim/model_scratch.h"
 #include "sim/postgres/another_history.h"
-#include "sim/postgres/hostile.h"
 #include "sim/postgres/identity.h"
 #include "sim/postgres/model_edge.h"
 #include "sim/postgres/model_postgres.h"
@@ -40,6 +39,11 @@ class PostgresUpstream final : public Upstream {
       while (random_.percent(70)) database_.step(kNever);
     }
     if (setup_.impossible_server != 0) begin_impossible_server();
+    if (setup_.hostile_row != 0) {
+      server_.say_in_copy(setup_.hostile_row);
+      excused_.insert({ReasonCode::kSourceProtocol, ReasonCode::kRowTooLarge, ReasonCode::kSourceCorrupt,
+                       ReasonCode::kSnapshotFailed});
+    }
     if (setup_.existing_slot) {
       server_.create_slot(setup_.source.slot_name, false, setup_.existing_slot_two_phase);
       for (int i = 0; i < setup_.earlier_transactions; ++i) {
@@ -83,7 +87,7 @@ class PostgresUpstream final : public Upstream {
         return server_.promote();
       case StepKind::kTerminate: {
         network_trouble();
-        const char* const states[] = {"57P01", "57P02", "08006", "XX000"};
+        const char* const states[] = {"57P01", "57P02", "08006", "XX000", ""};
         const std::string state = random.pick(states);
         if (state == "XX000") excuse({ReasonCode::kSourceCorrupt});
         return server_.terminate_backends(state);
@@ -109,18 +113,18 @@ class PostgresUpstream final : public Upstream {
         network_trouble();
         excuse({ReasonCode::kSourceProtocol, ReasonCode::kSourceGap, ReasonCode::kSourceHistoryChanged,
                 ReasonCode::kRowTooLarge, ReasonCode::kPublicationSkipped, ReasonCode::kSourceCorrupt});
-        if (random.percent(25)) return server_.say_in_copy(hostile_row(step.seed));
-        return server_.say(hostile_bytes(step.seed));
+        if (random.percent(25)) return server_.say_in_copy(step.seed);
+        return server_.say(step.seed);
       case StepKind::kAnotherHistory:
         return another_history(step.seed);
       case StepKind::kFullScratch:
         excuse({ReasonCode::kMemoryLimit});
-        scratch_.set_full(true);
+        scratch_.set_full(true, random.percent(50));
         scratch_free_us_ = now_us + random.between(1'000, 300'000);
         return;
       case StepKind::kPoison:
         excuse({ReasonCode::kValueUndecodable});
-        around_.poisoned = true;
+        around_.poison_in = 1 + random.below(20);
         return;
       case StepKind::kBadTable:
         excuse({ReasonCode::kConfigInvalid});
@@ -158,7 +162,8 @@ class PostgresUpstream final : public Upstream {
   void heal() override {
     scratch_free_us_ = 0;
     refusals_ = 0;
-    refuse_for_good_ = bad_table_ = around_.poisoned = false;
+    refuse_for_good_ = bad_table_ = false;
+    around_.poison_in = 0;
     if (busy_until_us_ != 0) busy_until_us_ = 1;
     if (process_ != nullptr) process_->edge.fail_next(0, true);
     server_.stall_connections(0);
@@ -168,7 +173,7 @@ class PostgresUpstream final : public Upstream {
   // --- the product's process
 
   std::unique_ptr<BatchEncoder> make_encoder() override {
-    return make_postgres_model_encoder({setup_.workload.truncates_expected, &around_.poisoned},
+    return make_postgres_model_encoder({setup_.workload.truncates_expected, &around_.poison_in},
                                        around_.verdict);
   }
 
@@ -247,7 +252,7 @@ class PostgresUpstream final : public Upstream {
   /// A server that no start can work with.
   void begin_impossible_server() {
     over_ = true;
-    excused_ = {ReasonCode::kServerVersion, ReasonCode::kWalLevel};
+    excused_.insert({ReasonCode::kServerVersion, ReasonCode::kWalLevel});
     server_.disguise = [kind = setup_.impossible_server](postgres::ServerFacts& facts) {
       if (kind == 1) facts.version_num = 120'000;
       if (kind == 2) facts.wal_level = "replica";

@@ -42,6 +42,9 @@ class Walsender {
   std::uint64_t sent() const noexcept { return sent_; }
   bool caught_up() const noexcept { return frames_.empty() && next_record_ == wal_.records().size(); }
 
+  /// A transaction's messages have left in part.
+  bool inside() const noexcept { return !frames_.empty(); }
+
   static std::string keepalive(std::uint64_t end, std::int64_t realtime_us, bool reply_requested);
   static std::string frame(char type, const std::string& body);
 
