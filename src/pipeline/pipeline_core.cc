@@ -125,8 +125,8 @@ bool PipelineCore::ingest_step(std::int64_t now_us) {
     }
   }
   worked |= source_->step(now_us);
-  // A server that was met again may have been promoted: no checkpoint may hold a position behind that with the
-  // identity before it. So it is asked whenever a meeting may have been, before changes follow.
+  // A server that was met again may have been promoted: no checkpoint may hold a position behind that with
+  // the identity before it. So it is asked whenever a meeting may have been, before changes follow.
   const SourcePhase phase = source_->phase();
   if (!identity_known_ || phase == SourcePhase::kStarting || phase == SourcePhase::kReconnecting) {
     if (std::string identity = source_->identity(); !identity.empty()) {

@@ -32,7 +32,7 @@ struct TransactionContext {
       0;  ///< PostgreSQL: end LSN of the last transaction before this one, 0: none yet.
   std::uint64_t origin_position = 0;  ///< PostgreSQL: the origin's commit LSN, or kPositionUnknown;
                                       ///< meaningful when `origin` is set.
-  std::string origin;  ///< PostgreSQL: replication origin; empty: none.
+  std::string origin;                 ///< PostgreSQL: replication origin; empty: none.
 };
 
 /// One change. `body` is the source's own message (PostgreSQL: pgoutput, type byte included, without the xid
