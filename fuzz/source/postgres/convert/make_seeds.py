@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Picks recorded values from tests/data/17/values.tsv as seeds: fuzz/corpus/postgres_value.
 
-Of every conversion the shortest and the longest value, in both wire forms.
+Of every conversion the longest value, in both wire forms.
 """
 
 import pathlib
@@ -30,11 +30,10 @@ def main():
     for name, recorded in values.items():
         base, argument, array = re.fullmatch(r"(\w+)(?::(-?\d+))?(\[\])?", name).groups()
         for binary, form in enumerate(("text", "binary")):
-            fitting = sorted((value[binary] for value in recorded if len(value[binary]) <= BYTES_MAX), key=len)
-            for which, value in (("short", fitting[0]), ("long", fitting[-1])):
-                head = struct.pack(">BBh", OPS.index(base) | (128 if array else 0), binary, int(argument or 0))
-                words = [base, argument and argument.replace("-", "minus_"), array and "array", form, which]
-                (CORPUS / "_".join(word for word in words if word)).write_bytes(head + value)
+            longest = max((value[binary] for value in recorded if len(value[binary]) <= BYTES_MAX), key=len)
+            head = struct.pack(">BBh", OPS.index(base) | (128 if array else 0), binary, int(argument or 0))
+            words = [base, argument and argument.replace("-", "minus_"), array and "array", form]
+            (CORPUS / "_".join(word for word in words if word)).write_bytes(head + longest)
 
 
 if __name__ == "__main__":
