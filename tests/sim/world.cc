@@ -85,7 +85,7 @@ class World {
       options.memory.output_bytes = options.memory.chunk_bytes * 256 * options.worker_count;
     }
     upstream_->plan(options.memory);
-    if (random_.percent(3)) {
+    if (random_.percent(3) && sink_options_.sync_interval_us != kLongSyncUs) {
       options.memory = MemoryPlan::cut(random_.percent(50) ? 128U << 20 : 4U << 20, 20);
     }
     if (random_.percent(50)) options.order.sink_seconds = &sink_seconds_;

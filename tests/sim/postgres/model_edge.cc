@@ -71,6 +71,7 @@ postgres::EdgeEvent ModelEdge::answer(const postgres::EdgeRequest& request) {
   if (std::holds_alternative<postgres::GatherFacts>(request)) {
     const postgres::ServerFacts facts = server_.facts();
     begins_.met(facts);
+    met_ = server_.incarnation();
     return facts;
   }
   if (const auto* create = std::get_if<postgres::CreateSlot>(&request)) {
@@ -86,6 +87,8 @@ postgres::EdgeEvent ModelEdge::answer(const postgres::EdgeRequest& request) {
     return postgres::SnapshotClosed{};
   }
   if (std::holds_alternative<postgres::OpenStream>(request)) {
+    // The facts are about the server that streams: the session that told them has to have lived until now.
+    if (met_ != server_.incarnation()) return failed("the model server is another one", true);
     return postgres::StreamOpened{std::make_unique<ModelStream>(server_.open_replication())};
   }
   if (const auto* table = std::get_if<postgres::DescribeTable>(&request)) {

@@ -54,6 +54,7 @@ class ModelEdge final : public postgres::PostgresEdge {
   Random random_;
   std::deque<Waiting> requests_;
   ModelSnapshot snapshot_;
+  std::uint64_t met_ = 0;  ///< Incarnation of the server whose facts were told.
   std::uint64_t failures_ = 0;
   bool failures_retryable_ = true;
 };

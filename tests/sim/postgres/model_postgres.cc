@@ -174,6 +174,7 @@ void ModelPostgres::stop_in_order(std::int64_t down_us) {
 void ModelPostgres::go_down(std::int64_t now_us) {
   backends_.clear();
   state_ = State::kDown;
+  ++incarnation_;
   up_again_us_ = now_us + down_us_;
   std::erase_if(slots_, [](const auto& entry) { return entry.second.facts.temporary; });
 }

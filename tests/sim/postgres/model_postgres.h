@@ -46,6 +46,9 @@ class ModelPostgres {
 
   // What the edge asks.
   bool up() const noexcept { return state_ == State::kUp; }
+  /// Another number after every restart, and when another server has taken its place.
+  std::uint64_t incarnation() const noexcept { return incarnation_; }
+  void replace() noexcept { ++incarnation_; }
   postgres::ServerFacts facts() const;
   std::uint64_t create_slot(const std::string& name, bool temporary, bool two_phase);
   void drop_slot(const std::string& name) { slots_.erase(name); }
@@ -124,6 +127,7 @@ class ModelPostgres {
   std::optional<std::uint64_t> hostile_;
   std::optional<std::uint64_t> hostile_row_;
   std::uint64_t timeouts_ = 0;
+  std::uint64_t incarnation_ = 0;
 };
 
 }  // namespace millrace::sim

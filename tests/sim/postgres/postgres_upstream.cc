@@ -287,7 +287,9 @@ class PostgresUpstream final : public Upstream {
       excused_.insert(code);
       over_ = true;
     }
-    if (over_) server_.cut_connections();
+    if (!over_) return;
+    server_.cut_connections();
+    server_.replace();
   }
 
   /// The rows as the snapshot's reader must mark them.
