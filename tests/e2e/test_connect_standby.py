@@ -95,6 +95,7 @@ def test_slot_outlives_its_primary(run, pair):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_failover_that_loses_what_was_delivered_is_loud(run, pair):
     """The standby never had the last transactions that were delivered: consumers hold what the database has lost."""
     primary, standby = pair

@@ -224,10 +224,10 @@ def test_killed_while_draining(run, postgres, round):
     postgres.execute(COUNTED.format(name))
     with SourceOrder(postgres) as judge:
         pipeline = run(name, **{"table.include.list": f"public.{name}", "snapshot.mode": "no_data"})
-        for n in range(8):
+        for n in range(8 if FULL else 5):
             pipeline.start()
             pipeline.wait_streaming()
-            rows(postgres, name, n, 20_000)
+            rows(postgres, name, n, 10_000)
             time.sleep(0.02 * n * round)
             pipeline.process.send_signal(signal.SIGTERM)
             time.sleep(0.004 * n)

@@ -13,7 +13,7 @@ from source_order import COUNTED, SourceOrder, assert_transactions_stay_together
 
 FULL = bool(os.environ.get("MILLRACE_FULL"))
 WRITERS = 24
-SECONDS = 60 if FULL else 4
+SECONDS = 60 if FULL else 3
 
 
 @pytest.fixture(scope="module", autouse=True)
