@@ -2,6 +2,7 @@
 // sim_test                                  the smoke run: seeds that must hold (more with MILLRACE_FULL=1)
 // sim_test --seed=N [--steps=LIST] [--log]  one seed, shortened when it fails; --here: for a debugger
 // sim_test --from=N --seeds=M               a range
+// sim_test --history=MODE --seed=N          for conformance/run: SQL, and what the model sends for it
 //
 // MILLRACE_SIM_SEEDS says how many seeds the smoke run takes, MILLRACE_SIM_PROCESSES how many at a time.
 #include <absl/strings/numbers.h>
@@ -17,6 +18,7 @@
 
 #include "base/concat.h"
 #include "base/log.h"
+#include "sim/conformance/history.h"
 #include "sim/runner.h"
 #include "sim/shrink.h"
 
@@ -123,6 +125,7 @@ int main(int argc, char** argv) {
   const char* seeds = nullptr;
   std::string steps;
   bool has_steps = false;
+  const char* history = nullptr;
   bool here = false;
   LogLevel level = LogLevel::kOff;
   for (int i = 1; i < argc; ++i) {
@@ -139,6 +142,8 @@ int main(int argc, char** argv) {
       from = first;
     } else if (const char* count = value("--seeds=")) {
       seeds = count;
+    } else if (const char* mode_text = value("--history=")) {
+      history = mode_text;
     } else if (argument == "--here") {
       here = true;
     } else if (argument == "--log") {
@@ -149,6 +154,7 @@ int main(int argc, char** argv) {
     }
   }
   configure_log(level, LogFormat::kJson);
+  if (history != nullptr) return sim::print_history(sim::number_or(seed, 1), history);
   if (seed != nullptr) return sim::run_one(sim::number_or(seed, 1), has_steps ? &steps : nullptr, here);
   if (seeds != nullptr) {
     std::string failures;

@@ -4,10 +4,19 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/concat.h"
 #include "change/batch.h"
 #include "sim/postgres/identity.h"
 
 namespace millrace::sim {
+
+namespace {
+
+std::string value_text(const WalRecord& record) {
+  return concat(record.tag, "|", std::string(record.padding, 'x'));
+}
+
+}  // namespace
 
 /// A client with an open (or prepared) transaction.
 struct Database::Session {
@@ -28,6 +37,7 @@ struct Database::Session {
   };
 
   Random random;
+  std::uint64_t client = 0;
   std::int64_t next_us = 0;
   std::uint32_t statements_left = 0;
   std::vector<Level> levels = std::vector<Level>(1);
@@ -60,8 +70,10 @@ void Database::begin_transaction(std::uint64_t seed) {
   Random& random = session->random;
   session->statements_left = static_cast<std::uint32_t>(1 + random.below(options_.changes_max));
   if (random.percent(4)) session->statements_left *= 6;  // large enough to be streamed
-  if (random.percent(10)) session->origin = "elsewhere";
+  if (options_.origins && random.percent(10)) session->origin = "elsewhere";
   session->next_us = clock_.monotonic_us();
+  session->client = next_client_++;
+  say(*session, "BEGIN");
   sessions_.push_back(std::move(session));
 }
 
@@ -72,6 +84,9 @@ void Database::emit_message(std::uint64_t seed) {
   record.kind = WalKind::kMessage;
   record.tag = next_tag_++;
   record.padding = static_cast<std::uint32_t>(random.below(options_.padding_max + 1));
+  if (on_statement) {
+    on_statement(0, concat("SELECT pg_logical_emit_message(false, 'model', '", value_text(record), "')"));
+  }
   const WalRecord& at = append(std::move(record), 40 + static_cast<std::uint32_t>(random.below(60)));
   committed_.push_back({at.lsn, at.end, 0, at.time_us, {}, {wal_.records().size() - 1}});
   expect(committed_.back());
@@ -129,6 +144,31 @@ void Database::restore(std::uint64_t lsn) {
 
 // --- statements
 
+void Database::say(const Session& session, const std::string& sql) const {
+  if (on_statement) on_statement(session.client, sql);
+}
+
+/// Inserts take a row of their own, the others one that this transaction has made.
+void Database::own_row(Session& session, WalRecord& record) {
+  std::set<std::uint32_t> rows;
+  for (const Session::Change& change : session.changes) {
+    const WalRecord& before = wal_.records()[change.record];
+    const bool truncated =
+        before.kind == WalKind::kTruncate &&
+        std::find(before.tables.begin(), before.tables.end(), record.table) != before.tables.end();
+    if (truncated) rows.clear();
+    if (before.table != record.table) continue;
+    if (before.kind == WalKind::kInsert) rows.insert(before.row);
+    if (before.kind == WalKind::kDelete) rows.erase(before.row);
+  }
+  if (record.kind == WalKind::kInsert || rows.empty()) {
+    record.kind = WalKind::kInsert;
+    record.row = static_cast<std::uint32_t>(record.tag);
+  } else {
+    record.row = *rows.begin();
+  }
+}
+
 void Database::statement(Session& session) {
   if (!session.gid.empty()) return decide_prepared(session);
   if (session.statements_left == 0) return finish(session);
@@ -185,6 +225,18 @@ void Database::write_row(Session& session) {
   record.padding = static_cast<std::uint32_t>(random.below(options_.padding_max + 1));
   if (options_.large_row != 0 && random.percent(3)) record.padding = options_.large_row;
   record.origin = session.origin;
+  if (options_.own_rows) own_row(session, record);
+  const std::string name = shape_of(record.table, 0).name;
+  const std::string column = shape_of(record.table, record.version).columns[1];
+  if (record.kind == WalKind::kInsert) {
+    say(session, concat("INSERT INTO ", name, " (id, ", column, ") VALUES (", record.row, ", '",
+                        value_text(record), "')"));
+  } else if (record.kind == WalKind::kUpdate) {
+    say(session,
+        concat("UPDATE ", name, " SET ", column, " = '", value_text(record), "' WHERE id = ", record.row));
+  } else {
+    say(session, concat("DELETE FROM ", name, " WHERE id = ", record.row));
+  }
   append(std::move(record), 50 + static_cast<std::uint32_t>(random.below(100)));
   session.changes.push_back({wal_.records().size() - 1, session.levels.back().xid});
 }
@@ -205,13 +257,18 @@ void Database::truncate(Session& session) {
   record.top = session.top();
   record.tag = next_tag_++;
   record.origin = session.origin;
+  std::string sql = "TRUNCATE ";
+  for (const std::uint32_t table : record.tables) {
+    millrace::append(sql, record.tables.front() == table ? "" : ", ", shape_of(table, 0).name);
+  }
+  say(session, sql);
   append(std::move(record), 60);
   session.changes.push_back({wal_.records().size() - 1, session.levels.back().xid});
 }
 
 void Database::change_shape(Session& session) {
   const auto table = static_cast<std::uint32_t>(session.random.below(kTables));
-  if (!lock(session, table, true)) return;
+  if (!options_.shapes || !lock(session, table, true)) return;
   const std::uint32_t xid = xid_of(session);
   session.shapes.push_back({table, ++last_version_[table], xid});
   write_noise(session.random.next());  // the catalog's own rows
@@ -227,14 +284,19 @@ void Database::message(Session& session) {
   record.top = session.top();
   record.tag = next_tag_++;
   record.origin = session.origin;
+  say(session, concat("SELECT pg_logical_emit_message(true, 'model', '", value_text(record), "')"));
   append(std::move(record), 48);
   session.changes.push_back({wal_.records().size() - 1, session.levels.back().xid});
 }
 
-void Database::savepoint(Session& session) { session.levels.emplace_back(); }
+void Database::savepoint(Session& session) {
+  say(session, concat("SAVEPOINT s", session.levels.size()));
+  session.levels.emplace_back();
+}
 
 void Database::release(Session& session) {
   if (session.levels.size() == 1) return;
+  say(session, concat("RELEASE SAVEPOINT s", session.levels.size() - 1));
   const Session::Level level = session.levels.back();
   session.levels.pop_back();
   auto& children = session.levels.back().children;
@@ -249,6 +311,8 @@ void Database::forget(Session& session, const std::set<std::uint32_t>& xids) {
 
 void Database::roll_back_to(Session& session) {
   if (session.levels.size() == 1) return;
+  const std::string name = concat("s", session.levels.size() - 1);
+  say(session, concat("ROLLBACK TO SAVEPOINT ", name, "; RELEASE SAVEPOINT ", name));
   const Session::Level level = session.levels.back();
   session.levels.pop_back();
   if (level.xid == 0) return;
@@ -270,15 +334,18 @@ void Database::finish(Session& session) {
   const std::uint64_t choice = session.random.below(100);
   if (choice < 15) {
     roll_back(session);
+    say(session, "ROLLBACK");
     session.ended = true;
     return;
   }
   if (session.top() == 0) {
+    say(session, "COMMIT");
     session.ended = true;  // wrote nothing: nothing in the log
     return;
   }
   if (choice < 27 && options_.prepare) {
     session.gid = "gid " + std::to_string(next_gid_++);
+    say(session, concat("PREPARE TRANSACTION '", session.gid, "'"));
     WalRecord record;
     record.kind = WalKind::kPrepare;
     record.top = record.xid = session.top();
@@ -289,6 +356,7 @@ void Database::finish(Session& session) {
     session.prepare_time_us = at.time_us;
     return;
   }
+  say(session, "COMMIT");
   WalRecord record;
   record.kind = WalKind::kCommit;
   record.top = record.xid = session.top();
@@ -302,6 +370,7 @@ void Database::decide_prepared(Session& session) {
   if (session.random.percent(50)) return;
   WalRecord record;
   const bool commits = session.random.percent(70);
+  say(session, concat(commits ? "COMMIT" : "ROLLBACK", " PREPARED '", session.gid, "'"));
   record.kind = commits ? WalKind::kCommitPrepared : WalKind::kRollbackPrepared;
   record.top = record.xid = session.top();
   record.gid = session.gid;

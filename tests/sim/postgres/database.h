@@ -33,7 +33,10 @@ struct WorkloadOptions {
   std::uint32_t large_row = 0;      ///< Bytes of a rare one; 0: none.
   bool prepare = true;              ///< PREPARE TRANSACTION occurs.
   bool messages = true;             ///< Logical messages occur.
-  bool truncates_expected = true;   ///< The encoder makes records of truncates.
+  bool shapes = true;               ///< ALTER TABLE occurs.
+  bool origins = true;              ///< Transactions with a replication origin occur.
+  bool own_rows = false;  ///< Statements that a real server takes as well: nobody waits for another's row.
+  bool truncates_expected = true;  ///< The encoder makes records of truncates.
 };
 
 class Database {
@@ -47,6 +50,9 @@ class Database {
   void emit_message(std::uint64_t seed);
   /// Log of no interest.
   void write_noise(std::uint64_t seed);
+
+  /// Told each statement, as SQL, and the client's number.
+  std::function<void(std::uint64_t client, const std::string& sql)> on_statement;
 
   /// Runs the statements that are due.
   bool step(std::int64_t now_us);
@@ -85,6 +91,8 @@ class Database {
   };
 
   void statement(Session& session);
+  void say(const Session& session, const std::string& sql) const;
+  void own_row(Session& session, WalRecord& record);
   void write_row(Session& session);
   void truncate(Session& session);
   void change_shape(Session& session);
@@ -114,6 +122,7 @@ class Database {
   std::uint32_t next_xid_ = 700;
   std::uint64_t next_tag_ = 1;
   std::uint32_t next_gid_ = 1;
+  std::uint64_t next_client_ = 1;
 
   std::vector<Committed> committed_;
   bool expecting_ = false;

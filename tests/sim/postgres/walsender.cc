@@ -214,6 +214,8 @@ void Walsender::decode_message(const WalRecord& record) {
     transaction.changes.push_back(next_record_ - 1);
     transaction.origin = record.origin;
     ++in_memory_;
+    if (options_.streaming && record.lsn >= confirmed_ && in_memory_ > options_.changes_in_memory)
+      stream_largest();
     return;
   }
   if (record.lsn < confirmed_) return;
