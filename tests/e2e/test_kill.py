@@ -278,3 +278,45 @@ def test_killed_at_random(run, postgres):
                 thread.join()
         assert_order(pipeline, judge, "random_kills", 120)
         assert pipeline.stop() == 0
+
+
+MIGRATIONS = {
+    "default": "alter table {0} alter v set default 5",
+    "columns": "alter table {0} add more int, drop v",
+    "key": "alter table {0} drop constraint {0}_pkey, add primary key (n, writer)",
+    "dropped": "drop table {0}",
+    "upgrade": None,
+}
+
+
+@pytest.mark.parametrize("what", MIGRATIONS)
+def test_migrated_while_it_was_dead(run, postgres, what):
+    """Lines stand behind the checkpoint, and when they are made again, the catalog or the program is another one: they are
+    the same changes all the same, and what comes then is new."""
+    name = f"migrated_{what}"
+    postgres.execute(f"create table {name} (v int, n int, writer int, primary key (writer, n))")
+    pipeline = run(name, **{"table.include.list": f"public.{name}", "snapshot.mode": "no_data", "checkpoint.interval.ms": 600000,
+                            "schemas.enable": True})
+    pipeline.start().wait_streaming()
+    postgres.execute(f"insert into {name} select null, g, 1 from generate_series(1, 20) g; update {name} set v = 1 where n = 3;"
+                     f"update {name} set n = 100 where n = 4; delete from {name} where n = 5")
+    postgres.execute("select pg_logical_emit_message(true, 'mark', 'x')")
+    before = pipeline.wait_for_lines(20 + 1 + 3 + 2 + 1)
+    pipeline.kill()
+    if MIGRATIONS[what]:
+        postgres.execute(MIGRATIONS[what].format(name))
+    else:
+        lines = pipeline.output.read_bytes().replace(b'"version":"0.', b'"version":"9.')
+        assert lines != pipeline.output.read_bytes()
+        pipeline.output.write_bytes(lines)
+    if what == "dropped":
+        postgres.execute(f"create table {name} (v int, n int, writer int, primary key (writer, n))")
+    postgres.execute(f"insert into {name} (n, writer) values (1, 2)")
+    pipeline.start()
+    pipeline.wait_for_lines(len(before) + 1)
+    time.sleep(0.3)
+    events = pipeline.events()
+    keys = [event["key"]["payload"] for event in events if event["topic"].startswith("p.public") and event["key"]]
+    assert keys[:-1] == [event["key"]["payload"] for event in before if event["topic"].startswith("p.public")]
+    assert keys[-1] == {"writer": 2, "n": 1} and len(events) == len(before) + 1
+    assert pipeline.stop() == 0

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "base/log.h"
 #include "base/reason_code.h"
 #include "sink/file/output_files.h"
 
@@ -264,6 +265,18 @@ class FileSink final : public RecordSink {
     }
     MILLRACE_CHECK(line->has_value(), "the tail has as many lines as were counted");
     if (!format_.same(**line, record, scratch_)) {
+      if (LineFormat::same_change(**line, scratch_)) {
+        if (!told_of_other_text_) {
+          log_warn(
+              "file",
+              "lines behind the checkpoint would be written differently now (a table was altered meanwhile, "
+              "or this is another version): they stay as they are",
+              {{"file", options_.path}});
+        }
+        told_of_other_text_ = true;
+        --skip_left_;
+        return true;
+      }
       status_ =
           with_reason(absl::DataLossError(concat(
                           "the output ", options_.path,
@@ -373,6 +386,7 @@ class FileSink final : public RecordSink {
   OutputTail tail_;
   std::uint64_t skip_left_ = 0;
   std::string scratch_;
+  bool told_of_other_text_ = false;
 
   // Bytes since open(), behind what stood there to be compared: queued by submit(), written, known to be on
   // disk.

@@ -45,6 +45,33 @@ std::size_t LineFormat::append_line(std::string& out, const Record& record) cons
   return value_at;
 }
 
+namespace {
+
+std::string_view between(std::string_view line, std::size_t at, std::string_view end) {
+  return at == std::string_view::npos ? std::string_view() : line.substr(at, line.find(end, at) - at);
+}
+
+// The source block stands behind the rows, and quotes inside texts are escaped: the last one is the
+// envelope's.
+std::string_view place_of(std::string_view line) {
+  return between(line, line.rfind(",\"txId\":"), ",\"xmin\":");
+}
+std::string_view operation_of(std::string_view line) { return between(line, line.rfind("\"op\":\""), ","); }
+std::string_view topic_of(std::string_view line) { return between(line, 0, "\",\"partition\":"); }
+
+bool is_tombstone(std::string_view line) {
+  return place_of(line).empty() && line.find(",\"value\":null") != std::string_view::npos;
+}
+
+}  // namespace
+
+bool LineFormat::same_change(std::string_view line, std::string_view scratch) {
+  if (topic_of(line) != topic_of(scratch)) return false;
+  if (is_tombstone(line) || is_tombstone(scratch)) return is_tombstone(line) && is_tombstone(scratch);
+  return !place_of(line).empty() && place_of(line) == place_of(scratch) &&
+         operation_of(line) == operation_of(scratch);
+}
+
 bool LineFormat::same(std::string_view line, const Record& record, std::string& scratch) const {
   scratch.clear();
   const std::size_t value_at = append_line(scratch, record);

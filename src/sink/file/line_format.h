@@ -34,6 +34,12 @@ class LineFormat {
   /// differs when a record is made again.
   bool same(std::string_view line, const Record& record, std::string& scratch) const;
 
+  /// True when both tell of the same change, though its text may differ: the catalog that describes the table
+  /// (its defaults, its key) or the program is another one than when the line was written. Topic,
+  /// transaction, place in the log and operation are compared. For a line that is not same(); `scratch` is
+  /// what that left.
+  static bool same_change(std::string_view line, std::string_view scratch);
+
  private:
   std::string context_;  ///< "name":"text",... with the run id, without braces
   std::size_t run_id_bytes_ = 0;

@@ -180,5 +180,43 @@ TEST(LineFormat, AnyOtherTextIsAnotherLine) {
   EXPECT_FALSE(format.same(line + "x\n", record.record, scratch));
 }
 
+struct Change {
+  const char* name;
+  const char* line;
+  const char* again;
+  bool same;
+};
+class ChangeComparison : public testing::TestWithParam<Change> {};
+TEST_P(ChangeComparison, GoesByTopicPlaceAndOperation) {
+  EXPECT_EQ(LineFormat::same_change(GetParam().line, GetParam().again), GetParam().same);
+}
+#define ROW(topic, key, after, place, op)                                                \
+  "{\"topic\":\"" topic "\",\"partition\":0,\"key\":" key ",\"value\":{\"after\":" after \
+  ",\"source\":{\"version\":\"1\",\"table\":\"t\"," place                                \
+  ",\"xmin\":null},\"transaction\":null,\"op\":\"" op "\",\"ts_ms\":1}}\n"
+#define TOMBSTONE(topic, key) "{\"topic\":\"" topic "\",\"partition\":0,\"key\":" key ",\"value\":null}\n"
+#define PLACE "\"txId\":7,\"lsn\":90"
+INSTANTIATE_TEST_SUITE_P(
+    Table, ChangeComparison,
+    testing::Values(
+        Change{"other_row_text", ROW("t", "{}", "{\"v\":null}", PLACE, "c"),
+               ROW("t", "{}", "{\"v\":5}", PLACE, "c"), true},
+        Change{"other_key", ROW("t", "{\"a\":1}", "{}", PLACE, "c"), ROW("t", "null", "{}", PLACE, "c"),
+               true},
+        Change{"other_topic", ROW("t", "{}", "{}", PLACE, "c"), ROW("u", "{}", "{}", PLACE, "c"), false},
+        Change{"other_place", ROW("t", "{}", "{}", PLACE, "c"),
+               ROW("t", "{}", "{}", "\"txId\":7,\"lsn\":91", "c"), false},
+        Change{"other_transaction", ROW("t", "{}", "{}", PLACE, "c"),
+               ROW("t", "{}", "{}", "\"txId\":8,\"lsn\":90", "c"), false},
+        Change{"other_operation", ROW("t", "{}", "{}", PLACE, "d"), ROW("t", "{}", "{}", PLACE, "c"), false},
+        Change{"columns_of_these_names", ROW("t", "{}", "{\"x\":0,\"txId\":1,\"op\":\"u\"}", PLACE, "c"),
+               ROW("t", "{}", "{\"x\":0,\"txId\":2,\"op\":\"d\"}", PLACE, "c"), true},
+        Change{"tombstones", TOMBSTONE("t", "{\"a\":1}"), TOMBSTONE("t", "null"), true},
+        Change{"tombstones_of_others", TOMBSTONE("t", "{}"), TOMBSTONE("u", "{}"), false},
+        Change{"tombstone_and_row", TOMBSTONE("t", "{}"), ROW("t", "{}", "{}", PLACE, "d"), false},
+        Change{"no_events", "{\"topic\":\"t\",\"partition\":0}\n", "{\"topic\":\"t\",\"partition\":0}\n",
+               false}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 }  // namespace
 }  // namespace millrace::test
