@@ -78,6 +78,7 @@ void Walsender::decode(const WalRecord& record) {
       Transaction& transaction = transactions_[record.top];
       transaction.changes.push_back(next_record_ - 1);
       transaction.origin = record.origin;
+      transaction.truncated.insert(record.tables.begin(), record.tables.end());
       ++in_memory_;
       if (options_.streaming && record.lsn >= confirmed_ && in_memory_ > options_.changes_in_memory) {
         stream_largest();
@@ -149,6 +150,15 @@ void Walsender::announce(std::uint32_t table, std::uint32_t version, std::uint32
   send(relation, 0);
 }
 
+/// A truncate changes the table's files: its invalidations run before it, and again behind each part of its
+/// transaction. The server announces the table again then.
+void Walsender::forget(const std::set<std::uint32_t>& tables) {
+  for (const std::uint32_t table : tables) {
+    announced_.erase(table);
+    for (auto& [top, transaction] : transactions_) transaction.announced.erase(table);
+  }
+}
+
 namespace {
 
 std::vector<reference::postgres::Field> tuple(const WalRecord& record, const TableShape& shape,
@@ -173,6 +183,10 @@ void Walsender::send_changes(const std::vector<std::size_t>& changes, Transactio
     }
     switch (record.kind) {
       case WalKind::kTruncate:
+        forget({record.tables.begin(), record.tables.end()});
+        for (const std::uint32_t table : record.tables) {
+          if (streamed != nullptr) streamed->announced.erase(table);
+        }
         for (std::size_t i = 0; i < record.tables.size(); ++i) {
           announce(record.tables[i], record.versions[i], record.xid, streamed);
           message.oids.push_back(kFirstOid + record.tables[i]);
@@ -257,6 +271,8 @@ void Walsender::stream_block(std::uint32_t top, Transaction& transaction) {
   send(stop, wal_.records()[transaction.changes.back()].lsn);
   in_memory_ -= transaction.changes.size();
   transaction.changes.clear();
+  forget(transaction.truncated);
+  for (const std::uint32_t table : transaction.truncated) transaction.announced.erase(table);
 }
 
 void Walsender::end_stream(Transaction& transaction) {
@@ -308,7 +324,7 @@ void Walsender::decode_commit(const WalRecord& record) {
     commit.time = pg_time(record.time_us);
     send(commit, record.end);
     end_stream(transaction);
-    return;
+    return forget(transaction.truncated);
   }
   if (transaction.changes.empty() && !options_.empty_transactions) return;
   Message begin;
@@ -333,6 +349,7 @@ void Walsender::decode_commit(const WalRecord& record) {
   commit.end_lsn = record.end;
   commit.time = pg_time(record.time_us);
   send(commit, record.end);
+  forget(transaction.truncated);
 }
 
 Walsender::Message Walsender::prepared_message(char type, const WalRecord& record) const {
@@ -361,6 +378,7 @@ void Walsender::send_prepared(const WalRecord& prepare, Transaction& transaction
   }
   send_changes(transaction.changes, nullptr);
   send(prepared_message('P', prepare), prepare.end);
+  forget(transaction.truncated);
 }
 
 void Walsender::decode_prepare(const WalRecord& record) {

@@ -57,6 +57,8 @@ class Walsender {
     std::size_t prepare_record = 0;
     std::set<std::uint32_t> streamed_xids;
     std::map<std::uint32_t, std::uint32_t> announced;  ///< Table -> version, within the stream.
+    std::set<std::uint32_t>
+        truncated;  ///< Tables whose shape the server forgets with the transaction's parts.
     std::string origin;
   };
 
@@ -72,6 +74,7 @@ class Walsender {
   void send_changes(const std::vector<std::size_t>& changes, Transaction* streamed);
   void announce(std::uint32_t table, std::uint32_t version, std::uint32_t xid, Transaction* streamed);
   void end_stream(Transaction& transaction);
+  void forget(const std::set<std::uint32_t>& tables);
   void send(const Message& message, std::uint64_t place);
   Message prepared_message(char type, const WalRecord& record) const;
 
