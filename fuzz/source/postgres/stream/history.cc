@@ -112,6 +112,12 @@ class Author {
     return m;
   }
 
+  void send_origin() {
+    ref::Message origin = message('O');
+    origin.name = "elsewhere";
+    send(origin, lsn_);
+  }
+
   void keepalive() {
     frame("k" + big_endian(lsn_, 8) + big_endian(0, 8) +
           std::string(1, static_cast<char>(take_byte(input_) & 1)));
@@ -324,11 +330,7 @@ class Author {
     begin.lsn = commit_lsn;
     begin.xid = transaction.xid;
     send(begin, first);
-    if ((choice & 8) != 0) {
-      ref::Message origin = message('O');
-      origin.name = "elsewhere";
-      send(origin, first);
-    }
+    if ((choice & 8) != 0) send_origin();
     for (unsigned i = 0; i < choice % 8U; ++i) change(transaction, false);
     lsn_ = commit_lsn + 8;
     ref::Message commit = message('C');
@@ -348,6 +350,7 @@ class Author {
     start.flags = transaction.streamed ? 0 : 1;
     transaction.streamed = true;
     send(start, lsn_);
+    if (fresh && (choice & 4) != 0) send_origin();
     std::vector<std::uint32_t> rolled_back;
     for (unsigned i = 0; i < choice / 16U; ++i) {
       switch (take_byte(input_) % 8) {
@@ -441,7 +444,9 @@ class Author {
     begin.lsn = lsn_ + 4'000;
     begin.end_lsn = begin.lsn + 8;
     send(begin, first);
-    for (unsigned i = take_byte(input_) % 8; i > 0; --i) change(transaction, false);
+    const std::uint8_t choice = take_byte(input_);
+    if ((choice & 8) != 0) send_origin();
+    for (unsigned i = choice % 8; i > 0; --i) change(transaction, false);
     lsn_ = begin.end_lsn;
     ref::Message end = begin;
     end.type = 'P';

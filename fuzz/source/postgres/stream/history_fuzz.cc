@@ -102,7 +102,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.held_block_bytes = 32;
     options.chunk_bytes = 1024;
   }
-  if ((choice & 4) != 0) options.batches = 1;
+  if ((choice & 4) != 0) {
+    options.batches = 1;
+    options.batch_changes = 1;
+  }
   const auto slices = fuzz::take_counted(input);
   const fuzz::History history = fuzz::make_history(input);
   options.abort_with_lsn = history.abort_with_lsn;
@@ -127,6 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const ref::CommittedChanges expected = ref::committed_changes(session, 0);
   require(!expected.rejected && expected.changes.size() == history.changes.size());
+  require(played.position == expected.position);
   for (std::size_t i = 0; i < expected.changes.size(); ++i) {
     require(expected.changes[i] == played.changes[i].change);
   }

@@ -133,7 +133,7 @@ class Player {
       : options_(options),
         slabs_(options.slab_bytes, 256 * options.slab_bytes),
         outlet_(options.batches),
-        builder_(outlet_, slabs_),
+        builder_(outlet_, slabs_, {.changes = options.batch_changes}),
         budget_(options.held_bytes, options.held_block_bytes),
         stream_(builder_, slabs_, relations_, budget_, scratch_, "s"),
         buffer_(slabs_, kBodyBytesMax) {

@@ -15,6 +15,7 @@ namespace millrace::fuzz {
 
 struct PlayOptions {
   bool abort_with_lsn = false;
+  std::size_t batch_changes = 1024;
   std::size_t batches = 2;  ///< With fewer, the stream is blocked more often.
   std::size_t slab_bytes = 8192;
   std::size_t held_bytes = 4096;  ///< Of held transactions; beyond it they spill.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fuzzer plays the server, and the whole path to encoded records runs. Input: options (1: aborts carry an
-// LSN, 2: little memory, 4: one batch, 8: a position to resume from, of two bytes, follows), slice lengths
-// (counted), then the bytes of a connection from the answer to START_REPLICATION on. What comes out is what a
-// naive map of transactions lets out, in its order; what is encoded is JSON.
+// LSN, 2: little memory, 4: one batch of one change, 8: a position to resume from, of two bytes, follows),
+// slice lengths (counted), then the bytes of a connection from the answer to START_REPLICATION on. What comes
+// out is what a naive map of transactions lets out, in its order; what is encoded is JSON.
 #include <string>
 
 #include "source/postgres/stream/player.h"
@@ -21,7 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.held_block_bytes = 32;
     options.chunk_bytes = 1024;
   }
-  if ((choice & 4) != 0) options.batches = 1;
+  if ((choice & 4) != 0) {
+    options.batches = 1;
+    options.batch_changes = 1;
+  }
   if ((choice & 8) != 0) options.position = fuzz::take_number(input, 2);
   const auto slices = fuzz::take_counted(input);
 
