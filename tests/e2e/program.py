@@ -107,15 +107,18 @@ class Millrace:
 
     # What came out
 
+    def output_bytes(self):
+        """The output, rotated files first."""
+        rotated = sorted(self.output.parent.glob(self.output.name + ".[0-9]*"))
+        return b"".join(file.read_bytes() for file in [*rotated, self.output] if file.exists())
+
     def events(self):
         """The whole lines of the output."""
-        if not self.output.exists():
-            return []
-        text = self.output.read_bytes()
+        text = self.output_bytes()
         return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
 
     def line_count(self):
-        return self.output.read_bytes().count(b"\n") if self.output.exists() else 0
+        return self.output_bytes().count(b"\n")
 
     def values(self, table=None):
         """The events' values without tombstones, of one table (schema.table) or all."""

@@ -183,13 +183,14 @@ def test_killed_while_the_checkpoint_is_written(run, postgres, kill_at, call, ro
         assert pipeline.stop() == 0
 
 
-def test_killed_at_any_file_operation(run, postgres, kill_at):
-    """One life after the other, each ended a few operations later in its life than the one before; files rotate, too."""
-    name = "any_operation"
+@pytest.mark.parametrize("rotate", [0, 20000])
+def test_killed_at_any_file_operation(run, postgres, kill_at, rotate):
+    """One life after the other, each ended an operation later in its life than the one before."""
+    name = f"any_operation_{rotate}"
     postgres.execute(COUNTED.format(name))
     rows(postgres, name, 0, 50)
     pipeline = run(name, **{"table.include.list": f"public.{name}", "io": "plain", "checkpoint.interval.ms": 20,
-                            "file.fsync": "always"})
+                            "file.fsync": "always", "file.rotate.bytes": rotate})
     pipeline.environment |= {"LD_PRELOAD": kill_at}
     stopping = threading.Event()
 
@@ -203,7 +204,7 @@ def test_killed_at_any_file_operation(run, postgres, kill_at):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for n in range(1, 121 if FULL else 41):
+        for n in range(1, 121 if FULL else 31):
             pipeline.environment["KILL_AT"] = f"any:{n}"
             pipeline.start()
             died(pipeline)
@@ -215,6 +216,8 @@ def test_killed_at_any_file_operation(run, postgres, kill_at):
     assert_each_once(pipeline, name)
     numbers = [event["key"]["n"] for event in pipeline.events() if event["value"]["op"] == "c"]
     assert numbers == sorted(numbers)
+    if rotate:
+        assert len(list(pipeline.folder.glob("events.jsonl.0*"))) >= 3
     assert pipeline.stop() == 0
 
 
