@@ -577,7 +577,9 @@ Result ChangeStream::stream_abort(const WalMessage& message) {
   }
   absl::Status status = found->second->roll_back(value_of(abort.subxid));
   if (!status.ok()) return fail(with_reason(std::move(status), ReasonCode::kMemoryLimit));
-  return Result::kOk;
+  // A message carries the xid of its transaction, not of the subtransaction that wrote it: one that stands before
+  // the subtransaction's first row may have been rolled back with it.
+  return found->second->has_messages() ? Result::kNeedsWhole : Result::kOk;
 }
 
 Result ChangeStream::begin_prepare(const WalMessage& message) {

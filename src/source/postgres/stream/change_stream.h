@@ -54,6 +54,7 @@ class ChangeStream {
     kBlocked,     ///< No batch or slab is free: call again with the same message, or replay() again.
     kNeedsTable,  ///< Ask the catalog for needed_table(), then described(), then the same message again.
     kReplaying,   ///< A held transaction has committed: call replay() until it says kOk, then go on.
+    kNeedsWhole,  ///< A transaction in progress cannot be told apart: begin a session without streaming.
     kFailed,      ///< status() says why.
   };
   struct Counters {

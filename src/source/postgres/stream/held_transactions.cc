@@ -49,11 +49,16 @@ void HeldTransaction::put(std::span<const std::byte> bytes) {
   }
 }
 
+void HeldTransaction::begin_change(std::uint32_t xid, ChangeKind kind) {
+  starts_.try_emplace(xid, SubtransactionStart{size_, changes_});
+  if (kind == ChangeKind::kMessage) messages_.push_back(size_);
+}
+
 absl::Status HeldTransaction::append(std::uint32_t xid, const HeldHeader& header,
                                      std::span<const std::byte> body) {
   HeldHeader whole = header;
   whole.size = static_cast<std::uint32_t>(body.size());
-  starts_.try_emplace(xid, SubtransactionStart{size_, changes_});
+  begin_change(xid, whole.kind);
   put(std::as_bytes(std::span(&whole, 1)));
   put(body);
   changes_ += whole.changes;
@@ -63,7 +68,7 @@ absl::Status HeldTransaction::append(std::uint32_t xid, const HeldHeader& header
 absl::Status HeldTransaction::append(std::uint32_t xid, HeldHeader header, std::byte type,
                                      std::span<const std::byte> fields) {
   header.size = static_cast<std::uint32_t>(fields.size() + 1);
-  starts_.try_emplace(xid, SubtransactionStart{size_, changes_});
+  begin_change(xid, header.kind);
   put(std::as_bytes(std::span(&header, 1)));
   put({&type, 1});
   put(fields);
@@ -78,6 +83,7 @@ absl::Status HeldTransaction::roll_back(std::uint32_t subxid) {
   // Whoever first appeared behind that place is gone as well: its own children.
   absl::erase_if(starts_, [&](const auto& entry) { return entry.second.size >= start.size; });
   changes_ = start.changes;
+  std::erase_if(messages_, [&](std::uint64_t at) { return at >= start.size; });
   return cut_back(start.size);
 }
 

@@ -62,6 +62,8 @@ class HeldTransaction {
   /// Bytes of the log, spilled ones included.
   std::uint64_t size() const noexcept { return size_; }
   std::uint64_t changes() const noexcept { return changes_; }
+  /// Logical messages are among them.
+  bool has_messages() const noexcept { return !messages_.empty(); }
   std::size_t memory_bytes() const noexcept { return memory_bytes_; }
   std::uint64_t spilled_bytes() const noexcept { return spilled_; }
 
@@ -84,6 +86,7 @@ class HeldTransaction {
     std::uint64_t changes;
   };
 
+  void begin_change(std::uint32_t xid, ChangeKind kind);
   void put(std::span<const std::byte> bytes);
   absl::Status spill();
   absl::Status cut_back(std::uint64_t size);
@@ -98,6 +101,7 @@ class HeldTransaction {
   std::size_t memory_bytes_ = 0;
   absl::flat_hash_map<std::uint32_t, SubtransactionStart>
       starts_;  ///< Where each (sub)transaction first appeared.
+  std::vector<std::uint64_t> messages_;  ///< Where each begins.
   std::vector<RelationPtr> relations_;
   absl::flat_hash_map<const Relation*, std::uint32_t> relation_indices_;
   absl::flat_hash_map<std::uint64_t, RelationPtr> by_oid_;

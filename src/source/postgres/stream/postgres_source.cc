@@ -663,6 +663,14 @@ bool PostgresSource::handle_change(std::int64_t now_us) {
     case ChangeStream::Result::kReplaying:
       replaying_ = true;
       break;
+    case ChangeStream::Result::kNeedsWhole:
+      streaming_ = PostgresSourceOptions::Streaming::kOff;
+      log_warn("postgres",
+               "a subtransaction with logical messages was rolled back while it was streamed: from here on whole "
+               "transactions are asked for",
+               {{"pipeline", options_.pipeline}});
+      lost(broken("whole transactions are needed"), true, now_us);
+      return false;
     case ChangeStream::Result::kFailed:
       fail(changes_.status());
       return false;
