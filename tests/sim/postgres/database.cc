@@ -47,6 +47,7 @@ struct Database::Session {
   std::set<std::uint32_t> exclusive;  ///< Of those, locked against everybody.
   std::string origin;
   std::string gid;  ///< Not empty: prepared.
+  std::uint64_t indecision = random.percent(50) ? 50 : 97;
   std::uint64_t prepare_end = 0;
   std::int64_t prepare_time_us = 0;
   bool ended = false;
@@ -367,7 +368,7 @@ void Database::finish(Session& session) {
 
 void Database::decide_prepared(Session& session) {
   // Some stay prepared for long, over restarts of everybody.
-  if (session.random.percent(50)) return;
+  if (session.random.percent(session.indecision)) return;
   WalRecord record;
   const bool commits = session.random.percent(70);
   say(session, concat(commits ? "COMMIT" : "ROLLBACK", " PREPARED '", session.gid, "'"));

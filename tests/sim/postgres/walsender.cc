@@ -197,6 +197,8 @@ void Walsender::send_changes(const std::vector<std::size_t>& changes, Transactio
         break;
       case WalKind::kMessage:
         message.type = 'M';
+        // The top transaction's, whichever subtransaction wrote it.
+        if (streamed != nullptr) message.stream_xid = record.top;
         message.flags = 1;
         message.lsn = record.end;
         message.name = "model";
