@@ -19,7 +19,8 @@ constexpr std::int64_t kFirstRetryUs = 100'000;
 constexpr std::int64_t kIdleMarkUs = 100'000;  // keepalives may come with every write of another database
 constexpr std::int64_t kLeavePatienceUs = 3'000'000;
 constexpr std::int64_t kSilenceUs = 60'000'000;  // where the server has no wal_sender_timeout
-constexpr std::int64_t kSteadyUs = 60'000'000;   // a stream that lasted so long was well
+constexpr std::int64_t kSilenceFactorMax = 96;
+constexpr std::int64_t kSteadyUs = 60'000'000;  // a stream that lasted so long was well
 constexpr std::int64_t kFinishPatienceUs = 1'000'000;
 
 template <class... Variants>
@@ -397,11 +398,11 @@ void PostgresSource::on_facts(const ServerFacts& facts, std::int64_t now_us) {
     identity_text_ = to_json(identity_);
   };
   const std::int64_t third = facts.wal_sender_timeout_ms * 1000 / 3;
-  status_interval_us_ = facts.wal_sender_timeout_ms > 0 ? std::min(options_.status_interval_us, third)
-                                                        : options_.status_interval_us;
+  status_interval_us_ =
+      std::min(options_.status_interval_us, facts.wal_sender_timeout_ms > 0 ? third : kSilenceUs / 2);
   // An idle server is silent as long as we report in time, so it is asked to answer before it is given up.
-  silence_max_us_ =
-      std::max(facts.wal_sender_timeout_ms > 0 ? 3 * third : kSilenceUs, 2 * status_interval_us_);
+  // One that sorts a huge transaction may be silent beyond its own timeout: more patience each time.
+  silence_max_us_ = silence_factor_ * (facts.wal_sender_timeout_ms > 0 ? 3 * third : kSilenceUs);
   if (met_) {
     if (absl::Status status = check_reconnect(facts, identity_, changes_.position()); !status.ok()) {
       return fail(std::move(status));
@@ -665,10 +666,11 @@ bool PostgresSource::handle_change(std::int64_t now_us) {
       break;
     case ChangeStream::Result::kNeedsWhole:
       streaming_ = PostgresSourceOptions::Streaming::kOff;
-      log_warn("postgres",
-               "a subtransaction with logical messages was rolled back while it was streamed: from here on whole "
-               "transactions are asked for",
-               {{"pipeline", options_.pipeline}});
+      log_warn(
+          "postgres",
+          "a subtransaction with logical messages was rolled back while it was streamed: from here on whole "
+          "transactions are asked for",
+          {{"pipeline", options_.pipeline}});
       lost(broken("whole transactions are needed"), true, now_us);
       return false;
     case ChangeStream::Result::kFailed:
@@ -755,6 +757,7 @@ bool PostgresSource::receive(std::int64_t now_us) {
   switch (outcome.kind) {
     case ReadOutcome::Kind::kPending:
       if (silence_us(now_us) < silence_max_us_) return false;
+      silence_factor_ = std::min(silence_factor_ * 2, kSilenceFactorMax);
       lost(broken(concat("nothing came from the server for ", silence_max_us_ / 1'000'000,
                          " s, though it was asked to answer")),
            true, now_us);

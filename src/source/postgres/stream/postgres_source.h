@@ -182,6 +182,7 @@ class PostgresSource final : public Source {
   bool server_ended_ = false;
   std::int64_t server_leaves_since_us_ = 0;  ///< It streams, but takes no connections any more.
   std::int64_t silence_max_us_ = 0;
+  std::int64_t silence_factor_ = 3;  ///< Times the server's timeout.
   std::int64_t heard_at_us_ = 0;
   bool slot_dropped_ = false;
   bool initial_mark_owed_ = false;
