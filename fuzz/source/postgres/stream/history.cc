@@ -260,10 +260,11 @@ class Author {
     m.oid = table.oid;
     truth.kind = m.type;
     truth.lsn = lsn;
-    transaction.written.insert(xid);
+    if (m.type != 'M') transaction.written.insert(xid);
     if (m.type == 'M') {
       m.oid = 0;
       m.lsn = lsn;
+      if (in_block) m.stream_xid = transaction.xid;  // never the subtransaction's
       truth.table = m.name;
       truth.content = m.content;
       truth.after.reset();
@@ -389,6 +390,8 @@ class Author {
 
   /// The server aborts each of the subtransactions, the released ones inside it first.
   void roll_back(Transaction& transaction, std::uint32_t subxid) {
+    const bool has_messages = std::any_of(transaction.changes.begin(), transaction.changes.end(),
+                                          [](const Pending& pending) { return pending.change.kind == 'M'; });
     std::erase_if(transaction.changes,
                   [&](const Pending& pending) { return is_within(transaction, pending.xid, subxid); });
     std::vector<std::uint32_t> gone;
@@ -398,6 +401,7 @@ class Author {
     gone.push_back(subxid);
     for (const std::uint32_t xid : gone) {
       if (!transaction.written.contains(xid)) continue;  // without a row the server has nothing to abort
+      history_.messages_in_doubt |= has_messages;
       ref::Message abort = message('A');
       abort.xid = transaction.xid;
       abort.subxid = xid;

@@ -34,6 +34,7 @@ struct History {
   std::string connection;  ///< from the answer to START_REPLICATION on
   std::vector<TrueChange> changes;
   bool abort_with_lsn = false;
+  bool messages_in_doubt = false;  ///< A streamed transaction with messages had a subtransaction rolled back.
 };
 
 /// What an unchanged TOASTed value shows as when nothing else is known.

@@ -119,8 +119,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::fprintf(stderr, "%s%s\n", ref::to_string(session).c_str(), played.failure.c_str());
   }
   require(!played.stream_failed && !played.encoder_failed);
-  require(played.changes.size() == history.changes.size());
-  for (std::size_t i = 0; i < history.changes.size(); ++i) {
+  // A message in a transaction with a subtransaction rolled back: nobody can tell whose it was.
+  require(!played.needs_whole || history.messages_in_doubt);
+  require(played.needs_whole ? played.changes.size() <= history.changes.size()
+                             : played.changes.size() == history.changes.size());
+  for (std::size_t i = 0; i < played.changes.size(); ++i) {
     const fuzz::TrueChange& truth = history.changes[i];
     const ref::CommittedChange& change = played.changes[i].change;
     require(change.message.type == truth.kind && change.xid == truth.xid && change.lsn == truth.lsn &&
@@ -128,6 +131,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_records(played.changes[i].records, truth);
   }
 
+  if (history.messages_in_doubt) return 0;
   const ref::CommittedChanges expected = ref::committed_changes(session, 0);
   require(!expected.rejected && expected.changes.size() == history.changes.size());
   require(played.position == expected.position);

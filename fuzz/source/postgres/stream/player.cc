@@ -209,6 +209,9 @@ class Player {
           return true;
         case ChangeStream::Result::kFailed:
           return fail();
+        case ChangeStream::Result::kNeedsWhole:
+          out_.needs_whole = true;
+          return false;
         case ChangeStream::Result::kNeedsTable: {
           postgres::TableDescription description;
           description.oid = stream_.needed_table();

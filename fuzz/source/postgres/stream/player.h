@@ -35,6 +35,7 @@ struct Played {
   std::vector<PlayedChange> changes;
   std::uint64_t position = 0;
   bool stream_failed = false;
+  bool needs_whole = false;     ///< It ended here, to have a transaction sent again without streaming.
   std::string failure;          ///< Why one of them did.
   bool encoder_failed = false;  ///< Changes behind the one that failed have no records.
 };
