@@ -143,8 +143,14 @@ void UringReactor::bind() {
   arm_wake_read();
 }
 
+// A join returns a moment before the kernel has taken the thread off its list.
 bool UringReactor::loop_thread_ended() const noexcept {
-  return ::syscall(SYS_tgkill, ::getpid(), loop_thread_, 0) != 0 && errno == ESRCH;
+  constexpr int kTries = 1'000;
+  for (int i = 0; i < kTries; ++i) {
+    if (::syscall(SYS_tgkill, ::getpid(), loop_thread_, 0) != 0 && errno == ESRCH) return true;
+    ::usleep(1'000);
+  }
+  return false;
 }
 
 void UringReactor::arm_wake_read() {

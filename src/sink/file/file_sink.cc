@@ -83,7 +83,8 @@ class FileSink final : public RecordSink {
     if (::fstat(fd_, &info) != 0) return failed(errno, "look at");
     const absl::StatusOr<std::uint64_t> sequence = current_sequence(options_.path);
     if (!sequence.ok()) return sequence.status();
-    end_ = {*sequence, static_cast<std::uint64_t>(info.st_size)};
+    // Rotated files may have been moved away since: their numbers are not used again.
+    end_ = {std::max(*sequence, passed_.sequence), static_cast<std::uint64_t>(info.st_size)};
     if (state.empty()) passed_ = end_;
     // Lines of a process that died may not be on disk yet: they are written, and the next sync is theirs too.
     if (resume.tail_records > 0) queued_ = written_ = end_.offset;
@@ -95,7 +96,9 @@ class FileSink final : public RecordSink {
   }
 
   bool ready() const noexcept override {
-    return status_.ok() && !rotating_ && filling_.size() < kBufferBytes;
+    // Pieces wait here until a sync: while the disk is slow, no more of them.
+    return status_.ok() && !rotating_ && filling_.size() < kBufferBytes &&
+           queued_ - durable() < 2 * kUnsyncedBytesMax;
   }
 
   void submit(Piece* piece) override {

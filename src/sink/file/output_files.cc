@@ -58,13 +58,14 @@ absl::StatusOr<std::string> find_file(const std::string& path, std::uint64_t seq
   if (::access(rotated.c_str(), F_OK) == 0) return rotated;
   const absl::StatusOr<std::uint64_t> current = current_sequence(path);
   if (!current.ok()) return current.status();
-  if (*current == sequence && ::access(path.c_str(), F_OK) == 0) return path;
+  if (*current <= sequence && ::access(path.c_str(), F_OK) == 0) return path;
   return absl::NotFoundError(concat("output file number ", sequence, " of ", path, " is gone"));
 }
 
 absl::Status discard_behind(const std::string& path, OutputPlace place) {
   const absl::StatusOr<std::uint64_t> current = current_sequence(path);
   if (!current.ok()) return current.status();
+  // Files that were moved away leave `current` below the place's: then its own file is the one being written.
   for (std::uint64_t later = *current; later > place.sequence; --later) {
     const std::string name = later == *current ? path : rotated_name(path, later);
     if (::unlink(name.c_str()) != 0 && errno != ENOENT) return failed("remove", name);

@@ -55,10 +55,12 @@ class OutputTail {
 /// `path` with a rotated file's number.
 std::string rotated_name(const std::string& path, std::uint64_t sequence);
 
-/// The sequence of the file being written.
+/// The sequence of the file being written, as the rotated files beside it say: one that was moved away, to an
+/// archive, says nothing any more, so a checkpoint may know a higher one.
 absl::StatusOr<std::uint64_t> current_sequence(const std::string& path);
 
-/// Where the file of a sequence is now: rotated or not; NotFound when it is gone.
+/// Where the file of a sequence is now: rotated or not; NotFound when it is gone. A sequence beyond the
+/// rotated files is the one being written.
 absl::StatusOr<std::string> find_file(const std::string& path, std::uint64_t sequence);
 
 /// Cuts everything behind `place`: later files are removed, the place's own file becomes the one being

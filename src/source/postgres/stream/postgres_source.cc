@@ -288,6 +288,7 @@ std::int64_t PostgresSource::next_deadline_us() const {
   if (state_ == State::kBackoff) consider(retry_at_us_);
   if (stream_ != nullptr) {
     consider(next_status_us_);
+    if (stream_->armed()) consider(heard_at_us_ + silence_max_us_);
     if (!stream_->armed() && state_ == State::kStreaming) consider(next_read_us_);
   }
   if (state_ == State::kStreaming) {

@@ -51,7 +51,9 @@ TEST(OutputFiles, AreFoundRotatedOrNot) {
   write_whole(path, "");
   EXPECT_EQ(*find_file(path, 1), path + ".000001");
   EXPECT_EQ(*find_file(path, 2), path);
-  EXPECT_TRUE(absl::IsNotFound(find_file(path, 3).status()));
+  EXPECT_EQ(*find_file(path, 3), path) << "number 2 was rotated and moved away";
+  write_whole(path + ".000003", "");
+  EXPECT_TRUE(absl::IsNotFound(find_file(path, 2).status()));
 }
 
 TEST(OutputTail, ReadsThroughRotatedFilesToTheLastWholeLine) {

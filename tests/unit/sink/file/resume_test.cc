@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,11 +59,11 @@ class FileRun {
 std::vector<std::int64_t> numbers(const TemporaryFolder& folder) {
   std::vector<std::int64_t> out;
   std::string text;
-  for (int sequence = 1;; ++sequence) {
-    const std::string name = folder / ("events.jsonl.00000" + std::to_string(sequence));
-    if (!std::filesystem::exists(name)) break;
-    text += read_whole(name);
+  std::set<std::string> rotated;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    if (entry.path().filename() != "events.jsonl") rotated.insert(entry.path());
   }
+  for (const std::string& name : rotated) text += read_whole(name);
   if (std::filesystem::exists(folder / "events.jsonl")) text += read_whole(folder / "events.jsonl");
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
@@ -211,6 +212,32 @@ TEST_F(FileResumeOnce, DiscardRemovesWhatIsBehindTheCheckpoint) {
   }
 }
 
+TEST_F(FileResumeOnce, RotatedFilesMayBeMovedAway) {
+  std::string state;
+  {
+    FileRun run(folder_, 500, "run-1");
+    ASSERT_TRUE(run.sink->open("", false).ok());
+    state = run.write(1, 9, 1000).back();
+  }
+  std::vector<std::filesystem::path> finished;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    if (entry.path().filename() != "events.jsonl") finished.push_back(entry.path());
+  }
+  ASSERT_FALSE(finished.empty());
+  for (const auto& path : finished) std::filesystem::remove(path);
+  const std::vector<std::int64_t> left = numbers(folder_);
+
+  FileRun run(folder_, 500, "run-2");
+  const auto resume = run.sink->open(state, false);
+  ASSERT_TRUE(resume.ok()) << resume.status();
+  EXPECT_EQ(resume->tail_records, 0U);
+  run.write(10, 15, 2000);
+  std::vector<std::int64_t> expected = left;
+  for (std::int64_t n = 10; n <= 15; ++n) expected.push_back(n);
+  EXPECT_EQ(numbers(folder_), expected);
+  for (const auto& path : finished) EXPECT_FALSE(std::filesystem::exists(path)) << path << " is used again";
+}
+
 struct Refused {
   const char* name;
   std::string state;
@@ -243,7 +270,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"shorter", R"({"path":"PATH","sequence":1,"offset":4})",
                             ReasonCode::kSinkTailMismatch, "file 1 has 3 bytes, 4 were delivered"},
                     Refused{"gone", R"({"path":"PATH","sequence":7,"offset":4})",
-                            ReasonCode::kSinkTailMismatch, "file 7 has 0 bytes, 4 were delivered"}),
+                            ReasonCode::kSinkTailMismatch, "file 7 has 3 bytes, 4 were delivered"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(FileResumeGone, AMissingFileOfWhichNothingWasDeliveredBeginsAgain) {
