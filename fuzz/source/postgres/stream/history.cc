@@ -260,7 +260,7 @@ class Author {
     m.oid = table.oid;
     truth.kind = m.type;
     truth.lsn = lsn;
-    if (m.type != 'M') transaction.written.insert(xid);
+    transaction.written.insert(xid);
     if (m.type == 'M') {
       m.oid = 0;
       m.lsn = lsn;
@@ -400,7 +400,7 @@ class Author {
     }
     gone.push_back(subxid);
     for (const std::uint32_t xid : gone) {
-      if (!transaction.written.contains(xid)) continue;  // without a row the server has nothing to abort
+      if (!transaction.written.contains(xid)) continue;  // without a change the server has nothing to abort
       history_.messages_in_doubt |= has_messages;
       ref::Message abort = message('A');
       abort.xid = transaction.xid;
