@@ -577,8 +577,8 @@ Result ChangeStream::stream_abort(const WalMessage& message) {
   }
   absl::Status status = found->second->roll_back(value_of(abort.subxid));
   if (!status.ok()) return fail(with_reason(std::move(status), ReasonCode::kMemoryLimit));
-  // A message carries the xid of its transaction, not of the subtransaction that wrote it: one that stands before
-  // the subtransaction's first row may have been rolled back with it.
+  // A message carries the xid of its transaction, not of the subtransaction that wrote it: one that stands
+  // before the subtransaction's first row may have been rolled back with it.
   return found->second->has_messages() ? Result::kNeedsWhole : Result::kOk;
 }
 

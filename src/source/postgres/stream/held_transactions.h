@@ -100,7 +100,7 @@ class HeldTransaction {
   std::uint64_t changes_ = 0;
   std::size_t memory_bytes_ = 0;
   absl::flat_hash_map<std::uint32_t, SubtransactionStart>
-      starts_;  ///< Where each (sub)transaction first appeared.
+      starts_;                           ///< Where each (sub)transaction first appeared.
   std::vector<std::uint64_t> messages_;  ///< Where each begins.
   std::vector<RelationPtr> relations_;
   absl::flat_hash_map<const Relation*, std::uint32_t> relation_indices_;
