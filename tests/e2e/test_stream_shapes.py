@@ -415,6 +415,29 @@ def test_streamed_transactions(stream, postgres, mode):
         postgres.wait_for(f"select stream_txns >= 2 from pg_stat_replication_slots where slot_name = '{name}'")
 
 
+def test_rollback_that_the_server_does_not_tell(run, postgres):
+    """A slot is confirmed in the middle of a transaction, as it is when others commit meanwhile. Sent again, a subtransaction
+    of more than 4096 changes that lay below is streamed, and servers up to 17 do not say that it was rolled back."""
+    postgres.execute("create table unsaid (id int primary key, v int, pad text); create table unsaid_other (id int primary key)")
+    pipeline = run("unsaid", **{"table.include.list": r"public\.unsaid\w*", "snapshot.mode": "no_data"})
+    capture = Stream(pipeline.start().wait_streaming())
+    with postgres.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("insert into unsaid select g, 0, repeat('x', 50) from generate_series(1, 6000) g")
+        cursor.execute("savepoint s; update unsaid set v = 77 where id <= 5990")
+        postgres.execute("insert into unsaid_other values (1)")
+        pipeline.wait_for_lines(1)
+        pipeline.wait_confirmed(postgres.wal_end())
+        pipeline.kill()
+        cursor.execute("update unsaid set v = 77 where id > 5990; rollback to s; update unsaid set v = 99 where id > 3000")
+        connection.commit()
+    pipeline.start()
+    changes = capture.changes()
+    assert changes[0][0] == "public.unsaid_other"
+    assert [change[1] for change in changes[1:]] == ["c"] * 6000 + ["u"] * 3000
+    assert {change[4]["v"] for change in changes[1:]} == {0, 99}
+    assert pipeline.stop() == 0
+
+
 def test_streamed_transactions_beyond_the_memory_go_to_disk(run, postgres):
     postgres.execute("create table spilled (id int primary key, pad text)")
     pipeline = run("spilled", None, {"memory.limit": "16 MiB"}, **{

@@ -78,12 +78,18 @@ struct OpenStream {};
 struct DescribeTable {
   std::uint32_t oid = 0;
 };
+/// What became of transactions and subtransactions. Servers stream a large subtransaction and, when it is
+/// rolled back, may not say so: it happens to one of more than 4096 changes that they had to spill first
+/// (ReorderBufferTruncateTXN marks as streamed only what still counts changes in memory).
+struct CheckTransactions {
+  std::vector<std::uint32_t> xids;
+};
 /// The slot's row and the server's end of WAL, for metrics and warnings.
 struct WatchServer {};
 /// Drops the slot (slot.drop.on.stop).
 struct DropSlot {};
 using EdgeRequest = std::variant<GatherFacts, CreateSlot, OpenSnapshot, CloseSnapshot, OpenStream,
-                                 DescribeTable, WatchServer, DropSlot>;
+                                 DescribeTable, CheckTransactions, WatchServer, DropSlot>;
 
 // --- events
 // -------------------------------------------------------------------------------------------------------
@@ -111,6 +117,9 @@ struct StreamOpened {
 struct TableDescribed {
   TableDescription description;  ///< found == false when the table is gone.
 };
+struct TransactionsChecked {
+  bool none_rolled_back = false;  ///< False, too, when the server does not know any more.
+};
 struct ServerWatched {
   std::uint64_t end_of_wal = 0;
   std::optional<SlotFacts> slot;
@@ -123,7 +132,7 @@ struct EdgeFailed {
   bool refused = false;  ///< The server takes no new connection now: it starts up or shuts down.
 };
 using EdgeEvent = std::variant<ServerFacts, SlotCreated, SnapshotOpened, SnapshotClosed, StreamOpened,
-                               TableDescribed, ServerWatched, SlotDropped, EdgeFailed>;
+                               TableDescribed, TransactionsChecked, ServerWatched, SlotDropped, EdgeFailed>;
 
 /// Owner: the ingest's thread. Requests are answered in order, one event each; requests made before
 /// GatherFacts has been answered after a reconnect are dropped by reset().

@@ -5,7 +5,8 @@
 //   session_probe FILE [--set KEY=VALUE]... REQUEST...
 //   requests: facts, slot, slot:noexport, temporary, snapshot, snapshot:NAME, copy, close, stream, start,
 //   describe:OID,
-//             watch, drop, check, reset, sleep:MS, nowait:REQUEST (asks and does not wait for the answer)
+//             transaction:XID, watch, drop, check, reset, sleep:MS, nowait:REQUEST (asks and does not wait
+//             for the answer)
 #include <poll.h>
 
 #include <boost/json.hpp>
@@ -123,6 +124,8 @@ class Probe {
     if (word == "stream") return OpenStream{};
     if (word.starts_with("describe:"))
       return DescribeTable{static_cast<std::uint32_t>(std::stoul(word.substr(9)))};
+    if (word.starts_with("transaction:"))
+      return CheckTransactions{{static_cast<std::uint32_t>(std::stoul(word.substr(12)))}};
     if (word == "watch") return WatchServer{};
     if (word == "drop") return DropSlot{};
     std::cerr << "session_probe: " << word << "?\n";
@@ -185,6 +188,9 @@ class Probe {
   }
   json::object event_json(ServerWatched watched) {
     return {{"event", "watched"}, {"end_of_wal", watched.end_of_wal}, {"slot", to_json(watched.slot)}};
+  }
+  json::object event_json(TransactionsChecked outcome) {
+    return {{"event", "checked"}, {"none_rolled_back", outcome.none_rolled_back}};
   }
   json::object event_json(SlotDropped) { return {{"event", "slot_dropped"}}; }
   json::object event_json(EdgeFailed failed) {

@@ -158,3 +158,20 @@ def test_failover_slot(server, probe):
         pytest.skip("17 and newer")
     probe.ask(server, "facts", "slot", **{"slot.failover": True})
     assert server.value("select failover from pg_replication_slots where slot_name = 'probe'") is True
+
+
+def test_what_became_of_subtransactions(server, probe):
+    with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        xids = {}
+        for name, end in (("kept", "release s"), ("undone", "rollback to s")):
+            cursor.execute(f"savepoint s; insert into t values ({len(xids)}, '')")
+            cursor.execute(f"select xmin::text::bigint from t where id = {len(xids)}")
+            xids[name] = cursor.fetchone()[0]
+            cursor.execute(end)
+        running = probe.ask(server, *(f"transaction:{xid}" for xid in xids.values()))
+        connection.commit()
+    committed = probe.ask(server, *(f"transaction:{xid}" for xid in xids.values()))
+    for answers in (running, committed):
+        assert [answer["none_rolled_back"] for answer in answers] == [True, False]
+    # One that the server has forgotten counts as rolled back.
+    assert probe.ask(server, "transaction:4294967000")[0]["none_rolled_back"] is False

@@ -103,6 +103,10 @@ postgres::EdgeEvent ModelEdge::answer(const postgres::EdgeRequest& request) {
     if (random_.percent(3)) description.found = false;
     return postgres::TableDescribed{std::move(description)};
   }
+  if (std::holds_alternative<postgres::CheckTransactions>(request)) {
+    // The model says it whenever a subtransaction is rolled back; now and then it does not know any more.
+    return postgres::TransactionsChecked{!random_.percent(10)};
+  }
   if (std::holds_alternative<postgres::WatchServer>(request)) {
     // A glance for people: it may fail, and see things that nobody knows.
     if (random_.percent(5)) return failed("the model is not watched now", true);

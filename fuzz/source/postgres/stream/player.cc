@@ -212,6 +212,10 @@ class Player {
         case ChangeStream::Result::kNeedsWhole:
           out_.needs_whole = true;
           return false;
+        case ChangeStream::Result::kNeedsCheck:
+          stream_.checked(true);
+          result = stream_.handle(message, buffer_.slab());
+          break;
         case ChangeStream::Result::kNeedsTable: {
           postgres::TableDescription description;
           description.oid = stream_.needed_table();

@@ -36,6 +36,7 @@ SessionEvent Session::handle(const EdgeRequest& request) {
         if constexpr (std::is_same_v<Wish, CloseSnapshot>) return answer(close_snapshot());
         if constexpr (std::is_same_v<Wish, OpenStream>) return answer(open_stream());
         if constexpr (std::is_same_v<Wish, DescribeTable>) return answer(describe(wish));
+        if constexpr (std::is_same_v<Wish, CheckTransactions>) return answer(check_transactions(wish));
         if constexpr (std::is_same_v<Wish, WatchServer>) return answer(watch());
         if constexpr (std::is_same_v<Wish, DropSlot>) return answer(drop());
       },
@@ -115,6 +116,24 @@ absl::StatusOr<TableDescribed> Session::describe(const DescribeTable& request) {
   absl::StatusOr<TableDescription> description = describe_table(**connection, request.oid);
   if (!description.ok()) return description.status();
   return TableDescribed{std::move(*description)};
+}
+
+absl::StatusOr<TransactionsChecked> Session::check_transactions(const CheckTransactions& request) {
+  const absl::StatusOr<Connection*> connection = sql();
+  if (!connection.ok()) return connection.status();
+  std::string xids;
+  for (const std::uint32_t xid : request.xids) append(xids, xids.empty() ? "" : ",", xid);
+  // An xid of the stream has 32 bits; the whole one is the newest below the next to be assigned. NULL: its
+  // place in the commit log has been given up.
+  const absl::StatusOr<Result> rows = (*connection)
+                                          ->query(Phase::kQuery, "look what became of subtransactions",
+                                                  concat(R"(
+SELECT count(*) FROM (SELECT txid_snapshot_xmax(txid_current_snapshot()) AS next) n, unnest('{)",
+                                                         xids, R"(}'::bigint[]) AS x
+  WHERE txid_status(greatest(next - ((next - x) & 4294967295), 0)) IS DISTINCT FROM 'committed'
+    AND txid_status(greatest(next - ((next - x) & 4294967295), 0)) IS DISTINCT FROM 'in progress')"));
+  if (!rows.ok()) return rows.status();
+  return TransactionsChecked{rows->number<std::int64_t>(0, 0) == 0};
 }
 
 absl::StatusOr<ServerWatched> Session::watch() {

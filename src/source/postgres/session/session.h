@@ -16,8 +16,9 @@ struct StreamReady {
   TakenSocket socket;
 };
 /// EdgeEvent as the session's thread can make it: streams are made on the ingest's thread.
-using SessionEvent = std::variant<ServerFacts, SlotCreated, SnapshotReady, SnapshotClosed, StreamReady,
-                                  TableDescribed, ServerWatched, SlotDropped, EdgeFailed>;
+using SessionEvent =
+    std::variant<ServerFacts, SlotCreated, SnapshotReady, SnapshotClosed, StreamReady, TableDescribed,
+                 TransactionsChecked, ServerWatched, SlotDropped, EdgeFailed>;
 
 struct SessionOptions {
   /// How long the creation of a slot may wait for open transactions.
@@ -46,6 +47,7 @@ class Session {
   absl::StatusOr<SnapshotReady> open_snapshot(const OpenSnapshot& request);
   absl::StatusOr<SnapshotClosed> close_snapshot();
   absl::StatusOr<StreamReady> open_stream();
+  absl::StatusOr<TransactionsChecked> check_transactions(const CheckTransactions& request);
   absl::StatusOr<TableDescribed> describe(const DescribeTable& request);
   absl::StatusOr<ServerWatched> watch();
   absl::StatusOr<SlotDropped> drop();

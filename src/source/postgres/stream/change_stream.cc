@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -56,6 +57,7 @@ void ChangeStream::begin_session(const LogPosition& resume, std::uint64_t confir
   prepared_.clear();
   preparing_.reset();
   block_ = nullptr;
+  subtransactions_fine_.reset();
   // The server announces every table again.
   announced_.clear();
   last_oid_ = 0;
@@ -546,6 +548,16 @@ Result ChangeStream::stream_stop(const WalMessage& message) {
   return Result::kOk;
 }
 
+Result ChangeStream::check_subtransactions(const HeldTransaction& held, std::uint32_t xid) {
+  if (const std::optional<bool> fine = std::exchange(subtransactions_fine_, std::nullopt)) {
+    return *fine ? Result::kOk : Result::kNeedsWhole;
+  }
+  unchecked_ = held.subtransactions(xid);
+  return unchecked_.empty() ? Result::kOk : Result::kNeedsCheck;
+}
+
+void ChangeStream::checked(bool none_rolled_back) { subtransactions_fine_ = none_rolled_back; }
+
 Result ChangeStream::stream_commit(const WalMessage& message) {
   StreamCommit commit;
   if (const DecodeError error = decode_stream_commit(fields_behind_type(message.body), commit)) {
@@ -556,6 +568,8 @@ Result ChangeStream::stream_commit(const WalMessage& message) {
     return bad("StreamCommit", received_lsn_, {Reason::kOutOfOrder, 1});
   }
   if (commit.end_lsn <= commit.commit_lsn) return bad("StreamCommit", received_lsn_, {Reason::kBadValue, 14});
+  if (const Result known = check_subtransactions(*found->second, found->first); known != Result::kOk)
+    return known;
   std::unique_ptr<HeldTransaction> held = std::move(found->second);
   streamed_.erase(found);
   return start_replay(std::move(held), value_of(commit.xid), value_of(commit.commit_lsn),
@@ -612,6 +626,8 @@ Result ChangeStream::stream_prepare(const WalMessage& message) {
   const auto found = streamed_.find(value_of(view.xid));
   if (found == streamed_.end() || transaction_open_)
     return bad("StreamPrepare", received_lsn_, {Reason::kOutOfOrder, 0});
+  if (const Result known = check_subtransactions(*found->second, found->first); known != Result::kOk)
+    return known;
   prepared_[std::string(view.gid)] = {std::move(found->second), value_of(view.prepare_lsn)};
   streamed_.erase(found);
   return Result::kOk;

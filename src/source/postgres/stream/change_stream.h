@@ -54,6 +54,7 @@ class ChangeStream {
     kBlocked,     ///< No batch or slab is free: call again with the same message, or replay() again.
     kNeedsTable,  ///< Ask the catalog for needed_table(), then described(), then the same message again.
     kReplaying,   ///< A held transaction has committed: call replay() until it says kOk, then go on.
+    kNeedsCheck,  ///< Ask what became of unchecked(), then checked(), then the same message again.
     kNeedsWhole,  ///< A transaction in progress cannot be told apart: begin a session without streaming.
     kFailed,      ///< status() says why.
   };
@@ -96,6 +97,9 @@ class ChangeStream {
   /// Where the session's slot stood when it began.
   std::uint64_t confirmed() const noexcept { return confirmed_; }
   /// Highest position seen in any message.
+  /// Subtransactions that a commit at hand would publish.
+  const std::vector<std::uint32_t>& unchecked() const noexcept { return unchecked_; }
+  void checked(bool none_rolled_back);
   /// For people: the row that a message begins, of which only the first bytes are here.
   std::string name_of(std::span<const std::byte> body_begin);
   std::uint64_t received_lsn() const noexcept { return received_lsn_; }
@@ -114,6 +118,9 @@ class ChangeStream {
     std::unique_ptr<HeldTransaction> held;
     std::uint64_t prepare_lsn = 0;
   };
+  /// Before a streamed transaction is believed: did the server say of every subtransaction that was rolled
+  /// back?
+  Result check_subtransactions(const HeldTransaction& held, std::uint32_t xid);
   Result row(const MessageHead& head, const WalMessage& message, Slab* slab);
   Result goes_out_row(const MessageHead& head, const WalMessage& message, Slab* slab,
                       const RelationPtr& relation);
@@ -192,6 +199,8 @@ class ChangeStream {
   std::uint32_t last_oid_ = 0;
   RelationPtr last_relation_;
   std::uint32_t needed_table_ = 0;
+  std::vector<std::uint32_t> unchecked_;
+  std::optional<bool> subtransactions_fine_;  ///< The answer, for the message at hand.
   std::optional<TableDescription> description_;
   std::vector<ColumnView> column_storage_;
 

@@ -87,6 +87,15 @@ absl::Status HeldTransaction::roll_back(std::uint32_t subxid) {
   return cut_back(start.size);
 }
 
+std::vector<std::uint32_t> HeldTransaction::subtransactions(std::uint32_t xid) const {
+  std::vector<std::uint32_t> out;
+  for (const auto& [started, start] : starts_) {
+    if (started != xid) out.push_back(started);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 absl::Status HeldTransaction::cut_back(std::uint64_t size) {
   if (size < spilled_) {
     for (const Block& block : blocks_) {

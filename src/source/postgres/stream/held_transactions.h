@@ -62,6 +62,8 @@ class HeldTransaction {
   /// Bytes of the log, spilled ones included.
   std::uint64_t size() const noexcept { return size_; }
   std::uint64_t changes() const noexcept { return changes_; }
+  /// Those whose changes are here, without the transaction `xid` itself.
+  std::vector<std::uint32_t> subtransactions(std::uint32_t xid) const;
   /// Logical messages are among them.
   bool has_messages() const noexcept { return !messages_.empty(); }
   std::size_t memory_bytes() const noexcept { return memory_bytes_; }

@@ -87,7 +87,7 @@ void PostgresSource::close_stream() {
   stream_.reset();
   command_.clear();
   pending_.reset();
-  awaiting_table_ = false;
+  awaiting_answer_ = false;
   replaying_ = false;
   idle_owed_.reset();
   idle_checkpoint_ = false;
@@ -270,7 +270,7 @@ bool PostgresSource::step(std::int64_t now_us) {
       state_ = State::kFinished;
     }
   }
-  if (state_ == State::kStreaming && !watching_ && now_us >= next_watch_us_ && !awaiting_table_) {
+  if (state_ == State::kStreaming && !watching_ && now_us >= next_watch_us_ && !awaiting_answer_) {
     edge_.request(WatchServer{});
     watching_ = true;
   }
@@ -341,7 +341,11 @@ void PostgresSource::on_event(EdgeEvent event, std::int64_t now_us) {
                  [&](StreamOpened& opened) { begin_stream(std::move(opened), now_us); },
                  [&](TableDescribed& described) {
                    changes_.described(std::move(described.description));
-                   awaiting_table_ = false;
+                   awaiting_answer_ = false;
+                 },
+                 [&](TransactionsChecked& outcome) {
+                   changes_.checked(outcome.none_rolled_back);
+                   awaiting_answer_ = false;
                  },
                  [&](ServerWatched& watched) {
                    watching_ = false;
@@ -375,7 +379,7 @@ void PostgresSource::on_failed(const EdgeFailed& failed, std::int64_t now_us) {
     state_ = State::kFinished;
     return;
   }
-  if (watching_ && state_ == State::kStreaming && !awaiting_table_) {
+  if (watching_ && state_ == State::kStreaming && !awaiting_answer_) {
     // Watching is for people; the stream itself is well. But a server that streams and takes no connections
     // shuts down, and waits for us to confirm all it has sent.
     watching_ = false;
@@ -551,7 +555,7 @@ bool PostgresSource::work_off(std::int64_t now_us) {
   worked_off_ = false;
   BackendMessage message;
   for (;;) {
-    if (awaiting_table_) break;
+    if (awaiting_answer_) break;
     if (replaying_) {
       const ChangeStream::Result result = changes_.replay();
       if (result == ChangeStream::Result::kFailed) return fail(changes_.status()), true;
@@ -660,18 +664,21 @@ bool PostgresSource::handle_change(std::int64_t now_us) {
       return false;
     case ChangeStream::Result::kNeedsTable:
       edge_.request(DescribeTable{changes_.needed_table()});
-      awaiting_table_ = true;
+      awaiting_answer_ = true;
       return false;
     case ChangeStream::Result::kReplaying:
       replaying_ = true;
       break;
+    case ChangeStream::Result::kNeedsCheck:
+      edge_.request(CheckTransactions{changes_.unchecked()});
+      awaiting_answer_ = true;
+      return false;
     case ChangeStream::Result::kNeedsWhole:
       streaming_ = PostgresSourceOptions::Streaming::kOff;
-      log_warn(
-          "postgres",
-          "a subtransaction with logical messages was rolled back while it was streamed: from here on whole "
-          "transactions are asked for",
-          {{"pipeline", options_.pipeline}});
+      log_warn("postgres",
+               "what a streamed transaction rolled back cannot be told apart: from here on whole "
+               "transactions are asked for",
+               {{"pipeline", options_.pipeline}});
       lost(broken("whole transactions are needed"), true, now_us);
       return false;
     case ChangeStream::Result::kFailed:

@@ -175,7 +175,7 @@ class PostgresSource final : public Source {
   std::string command_;                ///< START_REPLICATION, until it is sent.
   std::optional<WalMessage> pending_;  ///< A change that could not be taken yet.
   bool worked_off_ = false;            ///< No whole message is left in the buffer.
-  bool awaiting_table_ = false;
+  bool awaiting_answer_ = false;
   bool replaying_ = false;
   std::optional<std::uint64_t> idle_owed_;  ///< A keepalive's end of log that no batch was free for.
   bool idle_checkpoint_ = false;

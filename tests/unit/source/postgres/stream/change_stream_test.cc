@@ -460,6 +460,24 @@ TEST(ChangeStream, AsksTheCatalogForEachAnnouncedCapturedTable) {
   EXPECT_EQ(stream.table_questions(), 3U);
 }
 
+TEST(ChangeStream, AsksWhatBecameOfSubtransactionsBeforeItBelievesThem) {
+  const Lines steps = {"start 8 first", "table t x8",     "insert t 1 x8", "insert t 2 x10",
+                       "insert t 3 x9", "insert t 4 x11", "stop",          "abort 8 11"};
+  ScriptedStream honest;
+  honest.run(steps);
+  EXPECT_EQ(honest.once("scommit 8 150 158"), Result::kOk);
+  EXPECT_EQ(honest.unchecked(), (std::vector<std::uint32_t>{9, 10}))
+      << "not the one that was rolled back, nor itself";
+  ScriptedStream silent;
+  silent.roll_back_in_silence();
+  silent.run(steps);
+  EXPECT_EQ(silent.once("scommit 8 150 158"), Result::kNeedsWhole);
+  EXPECT_EQ(silent.drain(), Lines{}) << "nothing of it goes out";
+  // Sent again as a whole, without what was rolled back.
+  silent.run({"reconnect 0", "begin 8 150", "table t", "insert t 1", "commit 150 158"});
+  EXPECT_EQ(silent.drain(), (Lines{"insert t 1 of 8/150", "mark 158"}));
+}
+
 TEST(ChangeStream, RowsUseTheShapeAnnouncedBeforeThem) {
   ScriptedStream stream;
   stream.run(

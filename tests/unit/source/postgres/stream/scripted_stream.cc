@@ -236,6 +236,10 @@ ScriptedStream::Result ScriptedStream::handle(const std::string& body, std::uint
     stream_.described(description);
     result = stream_.handle(message, slab);
   }
+  if (result == Result::kNeedsCheck) {
+    stream_.checked(none_rolled_back_);
+    result = stream_.handle(message, slab);
+  }
   while (!keeps_ && result == Result::kBlocked) {
     take_batches();
     result = stream_.handle(message, slab);

@@ -99,6 +99,10 @@ class ScriptedStream {
   std::string encoded(const std::vector<std::string>& before, const std::string& step);
   /// Takes nothing back: batches stay out.
   void keep_batches(bool keep) { keeps_ = keep; }
+  /// The server has rolled a subtransaction back and does not say so in the stream.
+  void roll_back_in_silence() { none_rolled_back_ = false; }
+  /// The subtransactions that were asked about.
+  const std::vector<std::uint32_t>& unchecked() const { return stream_.unchecked(); }
 
   postgres::ChangeStream& stream() { return stream_; }
   const std::string& failure() const { return failure_; }
@@ -129,6 +133,7 @@ class ScriptedStream {
   std::size_t questions_ = 0;
   std::uint64_t wal_start_ = 10;
   bool keeps_ = false;
+  bool none_rolled_back_ = true;
 };
 
 }  // namespace millrace::test
