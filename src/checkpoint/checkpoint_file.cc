@@ -239,6 +239,8 @@ absl::StatusOr<StoredCheckpoints> read_checkpoint_file(const std::string& path) 
           with_reason(absl::Status(checkpoint.status().code(),
                                    concat(name, ": ", std::string(checkpoint.status().message()))),
                       reason_of(checkpoint.status()));
+      // Whole, but another version's: going on with an older copy would lose what it knows.
+      if (newest && reason_of(named) == ReasonCode::kCheckpointMismatch) return named;
       log_warn("checkpoint", "a copy cannot be used", {{"error", std::string(named.message())}});
       if (first_error.ok()) first_error = named;
       continue;

@@ -96,7 +96,9 @@ absl::StatusOr<Checkpoint> parse_checkpoint(std::string_view text) {
   if (checkpoint.format_version != kCheckpointFormat) {
     return with_reason(
         absl::FailedPreconditionError(concat("the checkpoint has format ", checkpoint.format_version,
-                                             ", this version of millrace reads ", kCheckpointFormat)),
+                                             ", this version of millrace reads ", kCheckpointFormat,
+                                             ". Run the version that wrote it, or start anew with millrace "
+                                             "position reset")),
         ReasonCode::kCheckpointMismatch);
   }
   std::string options_hash;

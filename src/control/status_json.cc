@@ -83,6 +83,7 @@ json::array tables_json(std::span<const TableSnapshot> tables) {
                                {"update", table.updates},
                                {"delete", table.deletes},
                                {"truncate", table.truncates},
+                               {"message", table.messages},
                                {"bytes", table.bytes}});
   }
   return out;

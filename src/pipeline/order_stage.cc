@@ -68,7 +68,10 @@ bool OrderStage::submit_next(std::int64_t now_us) {
   counters_.records += piece->records.size();
   counters_.bytes += piece->bytes;
   in_flight_.push_back({piece, now_us, false});
-  const bool hurry = piece->end_of_input || piece->checkpoint_now;
+  // A sink that waits for more before it makes pieces durable may hold all that a worker has: then no more
+  // will come.
+  const bool many = in_flight_.size() >= (options_.pieces_per_worker + 1) / 2;
+  const bool hurry = many || piece->end_of_input || piece->checkpoint_now;
   sink_.submit(piece);
   if (hurry) sink_.flush();
   return true;

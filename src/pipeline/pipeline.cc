@@ -24,7 +24,8 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kShutdownPatienceUs = 10'000'000;
+// A stop is over within 10 s: the source may need the rest to let go of its connections.
+constexpr std::int64_t kShutdownPatienceUs = 6'500'000;
 constexpr std::int64_t kViewIntervalUs = 50'000;
 constexpr std::int64_t kRestartWaitUs = 1'000'000;
 
@@ -59,7 +60,10 @@ class Pipeline::Run {
 
   /// Runs to the end on the calling thread, with threads of its own for workers and the order stage.
   absl::Status run() {
-    if (absl::Status status = assemble(); !status.ok()) return status;
+    if (absl::Status status = assemble(); !status.ok()) {
+      // A stop while the output was being opened.
+      return absl::IsCancelled(status) && stop_ ? absl::OkStatus() : status;
+    }
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < loops_.size(); ++i) {
       threads.emplace_back([this, i] { loop(i); });
@@ -146,7 +150,7 @@ class Pipeline::Run {
     order->order = true;
 
     Reactor* order_reactor = order->reactor.get();
-    sink_ = make_record_sink(config_, *order_reactor);
+    sink_ = make_record_sink(config_, *order_reactor, [this] { return stop_.load(std::memory_order_acquire); });
     store_ = make_checkpoint_file(config_.checkpoint.file, config_.name,
                                   [order_reactor] { order_reactor->wake(); });
     PipelineCore::Options options;
@@ -196,8 +200,7 @@ class Pipeline::Run {
         if (core_->finished()) return;
         if (now_us > patience_us) {
           return fail(with_reason(
-              absl::DeadlineExceededError("what was in flight could not be delivered within 10 s of the "
-                                          "stop; the next start continues at the last checkpoint"),
+              absl::DeadlineExceededError("what was in flight could not be delivered in time; the next start continues at the last checkpoint"),
               ReasonCode::kShutdownTimeout));
         }
       }

@@ -28,6 +28,12 @@ std::size_t pieces_per_worker(const PipelineCore::Options& options) {
       2, options.memory.output_bytes / options.memory.chunk_bytes / options.worker_count);
 }
 
+OrderStage::Options order_options(const PipelineCore::Options& options) {
+  OrderStage::Options order = options.order;
+  order.pieces_per_worker = pieces_per_worker(options);
+  return order;
+}
+
 }  // namespace
 
 MemoryPlan MemoryPlan::cut(std::uint64_t limit_bytes, int held_percent) {
@@ -53,7 +59,7 @@ PipelineCore::PipelineCore(Options options, const EncoderFactory& encoders, Reco
       rings_(make_rings(options_.worker_count, options_.batch_count, pieces_per_worker(options_))),
       sink_(sink),
       store_(store),
-      order_(options_.order, pointers(rings_), batches_back_, sink, store, feedback_, clock) {
+      order_(order_options(options_), pointers(rings_), batches_back_, sink, store, feedback_, clock) {
   for (std::size_t i = 0; i < options_.worker_count; ++i) {
     const auto index = static_cast<std::uint32_t>(i);
     workers_.push_back(std::make_unique<Worker>(index, encoders(index), *rings_[i], clock_,

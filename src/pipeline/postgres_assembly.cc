@@ -175,9 +175,11 @@ void PostgresAssembly::fill(PipelineView& view) const {
   view.snapshot_duration_us = get(gauges.snapshot_duration_us);
 }
 
-std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor) {
+std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor,
+                                             std::function<bool()> stop_requested) {
   if (config.sink == SinkKind::kNull) return make_null_sink();
   FileSinkOptions options;
+  options.stop_requested = std::move(stop_requested);
   if (config.extended_headers_enabled) {
     const debezium::ContextHeaders headers =
         debezium::make_context_headers(config.topic_prefix, "postgresql", new_run_id());

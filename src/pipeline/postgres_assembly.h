@@ -34,6 +34,7 @@ class PostgresAssembly {
 };
 
 /// The sink that the configuration names, on the order stage's reactor.
-std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor);
+std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor,
+                                             std::function<bool()> stop_requested);
 
 }  // namespace millrace

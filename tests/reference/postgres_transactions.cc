@@ -17,6 +17,11 @@ void demand(bool holds, const char* what) {
   if (!holds) throw Rejected(what);
 }
 
+struct Announced {
+  Message relation;
+  std::uint64_t number = 0;  // among all announcements of the session
+};
+
 /// A transaction that waits for its commit.
 struct Waiting {
   struct Change {
@@ -25,7 +30,7 @@ struct Waiting {
     CommittedChange change;
   };
   std::vector<Change> changes;
-  std::map<std::uint32_t, Message> relations;
+  std::map<std::uint32_t, Announced> relations;
   std::string origin;
 };
 
@@ -124,7 +129,7 @@ class Server {
         }
         break;
       case 'R':
-        (in_block_ ? streamed_[block_xid_].relations : announced_)[m.oid] = m;
+        (in_block_ ? streamed_[block_xid_].relations : announced_)[m.oid] = {m, ++announcements_};
         break;
       case 'I':
       case 'U':
@@ -162,11 +167,11 @@ class Server {
   void change(const Message& m, std::uint32_t oid, std::uint64_t lsn, bool counts) {
     CommittedChange change;
     change.lsn = lsn;
-    const std::map<std::uint32_t, Message>* relations = &announced_;
+    const std::map<std::uint32_t, Announced>* relations = &announced_;
     if (in_block_ && streamed_[block_xid_].relations.contains(oid))
       relations = &streamed_[block_xid_].relations;
     demand(relations->contains(oid), "a change of an unknown relation");
-    change.relation = relations->at(oid);
+    change.relation = relations->at(oid).relation;
     change.relation.stream_xid.reset();
     take_change(m, std::move(change), counts);
   }
@@ -236,7 +241,9 @@ class Server {
       if (!delivered_before_) out_.changes.push_back(held.change);
     }
     end(commit.end_lsn);
-    for (const auto& [oid, relation] : waiting.relations) announced_[oid] = relation;
+    for (const auto& [oid, own] : waiting.relations) {
+      if (announced_[oid].number < own.number) announced_[oid] = own;
+    }
   }
 
   template <class Key>
@@ -256,7 +263,8 @@ class Server {
   };
 
   CommittedChanges& out_;
-  std::map<std::uint32_t, Message> announced_;
+  std::map<std::uint32_t, Announced> announced_;
+  std::uint64_t announcements_ = 0;
   bool open_ = false;
   bool delivered_before_ = false;
   CommittedChange context_;

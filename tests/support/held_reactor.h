@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reactor that carries out writes and syncs of files only when a test says so, and as the test says.
 #pragma once
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,12 +25,18 @@ class HeldReactor final : public Reactor {
   std::size_t syncs = 0;
 
   void write(int fd, std::span<const std::byte> bytes, std::int64_t offset, Completion* done) override {
-    held_.push_back({false, fd, bytes, offset, done});
+    held_.push_back({Operation::kWrite, fd, bytes, offset, done});
   }
-  void fdatasync(int fd, Completion* done) override { held_.push_back({true, fd, {}, -1, done}); }
+  void fdatasync(int fd, Completion* done) override {
+    held_.push_back({Operation::kSync, fd, {}, -1, done});
+  }
+  void poll_fd(int fd, short, Completion* done) override {
+    held_.push_back({Operation::kPoll, fd, {}, -1, done});
+  }
 
   bool idle() const { return held_.empty(); }
-  bool syncing() const { return !held_.empty() && held_.front().is_sync; }
+  bool syncing() const { return is_at(Operation::kSync); }
+  bool polling() const { return is_at(Operation::kPoll); }
 
   /// Carries out the oldest operation.
   void step() {
@@ -52,24 +59,27 @@ class HeldReactor final : public Reactor {
 
   void receive(int, std::span<std::byte>, Completion*) override { refuse(); }
   void send(int, std::span<const std::byte>, Completion*) override { refuse(); }
-  void poll_fd(int, short, Completion*) override { refuse(); }
   void cancel(Completion*) override { refuse(); }
   void wait(std::int64_t) override { refuse(); }
   void wake() noexcept override {}
   Kind kind() const noexcept override { return Kind::kPlain; }
 
  private:
+  enum class Operation : std::uint8_t { kWrite, kSync, kPoll };
   struct Held {
-    bool is_sync;
+    Operation operation;
     int fd;
     std::span<const std::byte> bytes;
     std::int64_t offset;
     Completion* done;
   };
 
+  bool is_at(Operation operation) const { return !held_.empty() && held_.front().operation == operation; }
+
   int result_of(const Held& held) {
     if (next_error != 0) return -std::exchange(next_error, 0);
-    if (held.is_sync) {
+    if (held.operation == Operation::kPoll) return POLLOUT;
+    if (held.operation == Operation::kSync) {
       ++syncs;
       return 0;
     }

@@ -2,15 +2,18 @@
 #include "sink/file/file_sink.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cerrno>
+#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <limits>
 #include <system_error>
+#include <thread>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -26,6 +29,8 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kBufferBytes = 1 << 20;  // one write
 constexpr std::uint64_t kUnsyncedBytesMax =
     16U << 20;  // pieces held back by an fsync that waits for its interval
+constexpr std::chrono::milliseconds kReaderWait{50};
+constexpr std::uint64_t kLinesBetweenLooks = 4096;
 
 class FileSink final : public RecordSink {
  public:
@@ -34,6 +39,7 @@ class FileSink final : public RecordSink {
         reactor_(reactor),
         format_(options_.context_headers, options_.partitions),
         write_done_(*this, &FileSink::on_written),
+        room_done_(*this, &FileSink::on_room),
         sync_done_(*this, &FileSink::on_synced) {
     filling_.reserve(kBufferBytes + kBufferBytes / 4);
     writing_.reserve(kBufferBytes + kBufferBytes / 4);
@@ -42,7 +48,7 @@ class FileSink final : public RecordSink {
   FileSink& operator=(const FileSink&) = delete;
 
   ~FileSink() override {
-    if (write_under_way_) reactor_.cancel_and_wait(&write_done_);
+    if (write_under_way_) reactor_.cancel_and_wait(waits_for_room_ ? &room_done_ : &write_done_);
     if (sync_under_way_) reactor_.cancel_and_wait(&sync_done_);
     if (fd_ > STDERR_FILENO) ::close(fd_);
   }
@@ -59,8 +65,7 @@ class FileSink final : public RecordSink {
     struct stat info;
     if (::stat(options_.path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
       // A device or a named pipe: nothing to resume, nothing to sync.
-      fd_ = ::open(options_.path.c_str(), O_WRONLY | O_CLOEXEC);
-      if (fd_ < 0) return failed(errno, "open");
+      if (absl::Status status = open_special(); !status.ok()) return status;
       return SinkResume{};
     }
     regular_ = true;
@@ -219,6 +224,23 @@ class FileSink final : public RecordSink {
     return place;
   }
 
+  absl::Status open_special() {
+    // A named pipe cannot be opened before somebody reads it.
+    for (bool told = false;; told = true) {
+      fd_ = ::open(options_.path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+      if (fd_ >= 0) break;
+      if (errno != ENXIO) return failed(errno, "open");
+      if (!told) log_info("file", "waiting for a reader of the named pipe", {{"file", options_.path}});
+      if (options_.stop_requested()) return stopped();
+      std::this_thread::sleep_for(kReaderWait);
+    }
+    const int flags = ::fcntl(fd_, F_GETFL);
+    if (flags < 0 || ::fcntl(fd_, F_SETFL, flags & ~O_NONBLOCK) != 0) return failed(errno, "open");
+    return absl::OkStatus();
+  }
+
+  static absl::Status stopped() { return absl::CancelledError("stopped while the output was being opened"); }
+
   absl::Status begin_behind_what_is_there() {
     // Somebody's lines from before: they stay. A last line without its feed gets one.
     const int fd = ::open(options_.path.c_str(), O_RDWR | O_CLOEXEC);
@@ -253,7 +275,7 @@ class FileSink final : public RecordSink {
       const auto line = counting.next_line();
       if (!line.ok()) return line.status();
       if (!*line) break;
-      ++lines;
+      if (++lines % kLinesBetweenLooks == 0 && options_.stop_requested()) return stopped();
     }
     tail_.start(options_.path, place);
     return lines;
@@ -268,7 +290,10 @@ class FileSink final : public RecordSink {
     }
     MILLRACE_CHECK(line->has_value(), "the tail has as many lines as were counted");
     if (!format_.same(**line, record, scratch_)) {
-      if (LineFormat::same_change(**line, scratch_)) {
+      const LineFormat::Likeness likeness =
+          LineFormat::compare_changes(**line, scratch_, skipped_other_key_);
+      skipped_other_key_ = likeness == LineFormat::Likeness::kSameWithOtherKey;
+      if (likeness != LineFormat::Likeness::kOther) {
         if (!told_of_other_text_) {
           log_warn(
               "file",
@@ -292,6 +317,7 @@ class FileSink final : public RecordSink {
                       ReasonCode::kSinkTailMismatch);
       return false;
     }
+    skipped_other_key_ = false;
     --skip_left_;
     return true;
   }
@@ -331,7 +357,13 @@ class FileSink final : public RecordSink {
 
   void on_written(int result) {
     write_under_way_ = false;
-    if (result == -EINTR || result == -EAGAIN) return continue_write();
+    if (result == -EINTR) return continue_write();
+    if (result == -EAGAIN) {
+      // Somebody who shares our stdout has made it non-blocking.
+      waits_for_room_ = write_under_way_ = true;
+      reactor_.poll_fd(fd_, POLLOUT, &room_done_);
+      return;
+    }
     if (result <= 0) {
       status_ = failed(result == 0 ? EIO : -result, "write");
       return;
@@ -341,6 +373,15 @@ class FileSink final : public RecordSink {
     written_ += n;
     write_at_ += n;
     if (write_at_ < writing_.size()) continue_write();
+  }
+
+  void on_room(int result) {
+    waits_for_room_ = write_under_way_ = false;
+    if (result < 0) {
+      status_ = failed(-result, "write");
+      return;
+    }
+    continue_write();
   }
 
   void on_synced(int result) {
@@ -390,6 +431,7 @@ class FileSink final : public RecordSink {
   std::uint64_t skip_left_ = 0;
   std::string scratch_;
   bool told_of_other_text_ = false;
+  bool skipped_other_key_ = false;  ///< The line before has another key than its record.
 
   // Bytes since open(), behind what stood there to be compared: queued by submit(), written, known to be on
   // disk.
@@ -406,12 +448,14 @@ class FileSink final : public RecordSink {
   std::string writing_;
   std::size_t write_at_ = 0;
   bool write_under_way_ = false;
+  bool waits_for_room_ = false;  ///< Instead of writing.
   bool sync_under_way_ = false;
   bool flush_ = false;
   bool rotating_ = false;
   std::int64_t last_sync_us_ = 0;
   std::int64_t file_opened_us_ = 0;
   Done write_done_;
+  Done room_done_;
   Done sync_done_;
 };
 

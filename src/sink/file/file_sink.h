@@ -2,6 +2,7 @@
 // JSON lines to a file or to stdout: the embedded default.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct FileSinkOptions {
   std::int64_t fsync_interval_us = 1'000'000;
   std::vector<LineFormat::Header> context_headers;
   std::uint32_t partitions = 1;
+  /// Asked while open() waits for a named pipe's reader or reads a long tail: true ends it with Cancelled.
+  std::function<bool()> stop_requested = [] { return false; };
 };
 
 /// A record is delivered when its line is on disk by the fsync policy; with kNever, on pipes, terminals and

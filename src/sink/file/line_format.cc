@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink/file/line_format.h"
 
+#include <algorithm>
+
 #include "base/concat.h"
 #include "base/json_text.h"
 
@@ -57,7 +59,17 @@ std::string_view place_of(std::string_view line) {
   return between(line, line.rfind(",\"txId\":"), ",\"xmin\":");
 }
 std::string_view operation_of(std::string_view line) { return between(line, line.rfind("\"op\":\""), ","); }
+std::size_t key_end(std::string_view line) {
+  return std::min(line.find(",\"value\":{"), line.find(",\"value\":null"));
+}
+std::string_view topic_and_key_of(std::string_view line) { return line.substr(0, key_end(line)); }
 std::string_view topic_of(std::string_view line) { return between(line, 0, "\",\"partition\":"); }
+/// The row before and the row after.
+std::string_view rows_of(std::string_view line) {
+  const std::size_t begin = line.find("\"before\":", std::min(key_end(line), line.size()));
+  const std::size_t end = line.rfind(",\"source\":{");
+  return begin < end && end != std::string_view::npos ? line.substr(begin, end - begin) : std::string_view();
+}
 
 bool is_tombstone(std::string_view line) {
   return place_of(line).empty() && line.find(",\"value\":null") != std::string_view::npos;
@@ -65,11 +77,22 @@ bool is_tombstone(std::string_view line) {
 
 }  // namespace
 
-bool LineFormat::same_change(std::string_view line, std::string_view scratch) {
-  if (topic_of(line) != topic_of(scratch)) return false;
-  if (is_tombstone(line) || is_tombstone(scratch)) return is_tombstone(line) && is_tombstone(scratch);
-  return !place_of(line).empty() && place_of(line) == place_of(scratch) &&
-         operation_of(line) == operation_of(scratch);
+LineFormat::Likeness LineFormat::compare_changes(std::string_view line, std::string_view scratch,
+                                                bool after_other_key) {
+  const bool same_key = topic_and_key_of(line) == topic_and_key_of(scratch);
+  if (!same_key && topic_of(line) != topic_of(scratch)) return Likeness::kOther;
+  if (is_tombstone(line) || is_tombstone(scratch)) {
+    // It stands behind the delete it belongs to, and has its key.
+    if (!is_tombstone(line) || !is_tombstone(scratch)) return Likeness::kOther;
+    return same_key ? Likeness::kSame : after_other_key ? Likeness::kSameWithOtherKey : Likeness::kOther;
+  }
+  if (place_of(line).empty() || place_of(line) != place_of(scratch) ||
+      operation_of(line) != operation_of(scratch)) {
+    return Likeness::kOther;
+  }
+  if (same_key) return Likeness::kSame;
+  const bool same_rows = !rows_of(line).empty() && rows_of(line) == rows_of(scratch);
+  return same_rows ? Likeness::kSameWithOtherKey : Likeness::kOther;
 }
 
 bool LineFormat::same(std::string_view line, const Record& record, std::string& scratch) const {

@@ -212,6 +212,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Found{"newest_empty_without_previous", "empty", nullptr, "CHECKPOINT_CORRUPT"},
                     Found{"previous_torn_alone", nullptr, "torn", "CHECKPOINT_CORRUPT"},
                     Found{"of_a_newer_version", "v2", "v2", "CHECKPOINT_MISMATCH"},
+                    Found{"of_a_newer_version_behind_an_older", "v2", "good", "CHECKPOINT_MISMATCH"},
                     Found{"of_a_newer_version_alone", "v2", nullptr, "CHECKPOINT_MISMATCH"},
                     Found{"of_another_pipeline", "theirs", "theirs", "CHECKPOINT_MISMATCH"}),
     [](const auto& row) { return std::string(row.param.name); });

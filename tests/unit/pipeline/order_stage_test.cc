@@ -31,6 +31,7 @@ class OrderStageTest : public testing::Test {
     options.pipeline = "orders";
     options.options_hash = 99;
     options.checkpoint_interval_us = 1000;
+    options.pieces_per_worker = kPieces;
     stage_ =
         std::make_unique<OrderStage>(options, pointers_, batches_back_, sink_, store_, feedback_, clock_);
     stage_->start(std::make_unique<NumberFold>(stored.newest ? stored.newest->position : Position{}), stored);
@@ -266,6 +267,16 @@ TEST_F(OrderStageTest, ChecksInWithTheIntervalAndOnDemand) {
   ASSERT_EQ(store_.written.size(), 1U) << "asked for";
   EXPECT_EQ(store_.written[0].position.text, "20");
   EXPECT_EQ(sink_.flushes, 1U);
+}
+
+TEST_F(OrderStageTest, SinkIsHurriedBeforeItHoldsAllPiecesOfAWorker) {
+  start_settled();
+  for (std::uint64_t n = 1; n < kPieces / 2; ++n) push(piece(n));
+  settle();
+  EXPECT_EQ(sink_.flushes, 0U);
+  push(piece(kPieces / 2));
+  settle();
+  EXPECT_EQ(sink_.flushes, 1U) << "else a sink that syncs by the clock holds up the pipeline";
 }
 
 TEST_F(OrderStageTest, SinksDeadlineCounts) {

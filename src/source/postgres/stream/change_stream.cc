@@ -173,9 +173,9 @@ RelationPtr ChangeStream::find_relation(std::uint32_t oid) {
   if (found == announced_.end()) return nullptr;
   if (block_ == nullptr) {
     last_oid_ = oid;
-    last_relation_ = found->second;
+    last_relation_ = found->second.relation;
   }
-  return found->second;
+  return found->second.relation;
 }
 
 Result ChangeStream::row(const MessageHead& head, const WalMessage& message, Slab* slab) {
@@ -219,7 +219,8 @@ Result ChangeStream::hold(HeldTransaction& held, const MessageHead& head, const 
   counters_.changes += changes;
   absl::Status status = held.append(xid, header, message.body[0], message.body.subspan(head.fields_at));
   if (!status.ok()) return fail(with_reason(std::move(status), ReasonCode::kMemoryLimit));
-  return Result::kOk;
+  // Millions of subtransactions: the server keeps them better.
+  return block_ != nullptr && budget_.crowded() ? Result::kNeedsWhole : Result::kOk;
 }
 
 Result ChangeStream::truncate(const MessageHead& head, const WalMessage& message, Slab* slab) {
@@ -239,8 +240,8 @@ Result ChangeStream::truncate(const MessageHead& head, const WalMessage& message
     const std::uint32_t counted = i == 0 ? 1 : 0;
     if (held) {
       HeldTransaction& into = block_ != nullptr ? *block_ : *preparing_;
-      if (hold(into, head, message, ChangeKind::kTruncate, relation, counted) == Result::kFailed)
-        return Result::kFailed;
+      const Result kept = hold(into, head, message, ChangeKind::kTruncate, relation, counted);
+      if (kept != Result::kOk) return kept;
       continue;
     }
     if (!builder_.open()) {
@@ -338,10 +339,10 @@ Result ChangeStream::relation(const MessageHead& head, const WalMessage& message
   if (!made.ok()) return fail(made.status());
   if (block_ != nullptr) {
     // The shape as of this transaction: others do not see it before it commits.
-    block_->set_relation(*made);
+    block_->set_relation({*made, ++announcements_});
     return Result::kOk;
   }
-  announced_[oid] = *made;
+  announced_[oid] = {*made, ++announcements_};
   last_oid_ = 0;
   last_relation_ = nullptr;
   return Result::kOk;
@@ -749,9 +750,11 @@ Result ChangeStream::replay() {
   }
   const Result closed = close_transaction(replay.commit_lsn, replay.end_lsn);
   if (closed != Result::kOk) return closed;
-  // What the transaction announced is everybody's now: the server does not announce it again.
-  for (const auto& [oid, relation] : replay.held->own_relations()) {
-    announced_[oid] = relation;
+  // What the transaction announced is everybody's now: the server does not announce it again. A subtransaction
+  // that is rolled back gives up its locks, so that others may have altered the table since.
+  for (const auto& [oid, own] : replay.held->own_relations()) {
+    Announcement& known = announced_[oid];
+    if (known.number < own.number) known = own;
   }
   last_oid_ = 0;
   last_relation_ = nullptr;

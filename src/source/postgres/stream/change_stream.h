@@ -195,7 +195,8 @@ class ChangeStream {
   TransactionContext context_;
 
   // Relations of what is committed; streamed transactions keep their own until they commit.
-  absl::flat_hash_map<std::uint64_t, RelationPtr> announced_;
+  absl::flat_hash_map<std::uint64_t, Announcement> announced_;
+  std::uint64_t announcements_ = 0;
   std::uint32_t last_oid_ = 0;
   RelationPtr last_relation_;
   std::uint32_t needed_table_ = 0;

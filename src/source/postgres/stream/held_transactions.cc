@@ -15,6 +15,7 @@ HeldTransaction::HeldTransaction(HeldBudget& budget, ScratchStore& scratch)
 
 HeldTransaction::~HeldTransaction() {
   budget_.used_ -= memory_bytes_;
+  budget_.noted_ -= noted_bytes_;
   budget_.leave(this);
 }
 
@@ -27,7 +28,7 @@ std::uint32_t HeldTransaction::relation_index(const RelationPtr& relation) {
 
 RelationPtr HeldTransaction::find_relation(std::uint64_t oid) const {
   const auto found = by_oid_.find(oid);
-  return found == by_oid_.end() ? nullptr : found->second;
+  return found == by_oid_.end() ? nullptr : found->second.relation;
 }
 
 void HeldTransaction::put(std::span<const std::byte> bytes) {
@@ -52,6 +53,15 @@ void HeldTransaction::put(std::span<const std::byte> bytes) {
 void HeldTransaction::begin_change(std::uint32_t xid, ChangeKind kind) {
   starts_.try_emplace(xid, SubtransactionStart{size_, changes_});
   if (kind == ChangeKind::kMessage) messages_.push_back(size_);
+  count_notes();
+}
+
+void HeldTransaction::count_notes() {
+  constexpr std::size_t kStartBytes = sizeof(decltype(starts_)::value_type) + 1;
+  const std::size_t bytes =
+      starts_.capacity() * kStartBytes + messages_.capacity() * sizeof(decltype(messages_)::value_type);
+  budget_.noted_ += bytes - noted_bytes_;
+  noted_bytes_ = bytes;
 }
 
 absl::Status HeldTransaction::append(std::uint32_t xid, const HeldHeader& header,
@@ -84,6 +94,7 @@ absl::Status HeldTransaction::roll_back(std::uint32_t subxid) {
   absl::erase_if(starts_, [&](const auto& entry) { return entry.second.size >= start.size; });
   changes_ = start.changes;
   std::erase_if(messages_, [&](std::uint64_t at) { return at >= start.size; });
+  count_notes();
   return cut_back(start.size);
 }
 
@@ -140,7 +151,8 @@ absl::Status HeldTransaction::spill() {
 }
 
 absl::Status HeldBudget::make_room() {
-  while (used_ > limit_) {
+  const std::size_t notes = noted_ > kNotesFree ? noted_ : 0;
+  while (used_ + notes > limit_ && used_ > 0) {
     const auto largest = std::max_element(all_.begin(), all_.end(), [](const auto* a, const auto* b) {
       return a->memory_bytes() < b->memory_bytes();
     });

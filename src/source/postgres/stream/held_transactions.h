@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/change/change.h"
@@ -32,6 +33,12 @@ struct HeldHeader {
 inline constexpr std::uint32_t kNoHeldRelation = 0xFFFFFFFF;
 
 class HeldBudget;
+
+/// A table's shape, and the place of its announcement among all of the session.
+struct Announcement {
+  RelationPtr relation;
+  std::uint64_t number = 0;
+};
 
 /// One transaction. Owner: the ingest's thread.
 class HeldTransaction {
@@ -56,8 +63,11 @@ class HeldTransaction {
   const std::vector<RelationPtr>& relations() const noexcept { return relations_; }
   /// The transaction's own view of a table, or nullptr: what it announced since it began.
   RelationPtr find_relation(std::uint64_t oid) const;
-  void set_relation(const RelationPtr& relation) { by_oid_[relation->id] = relation; }
-  const absl::flat_hash_map<std::uint64_t, RelationPtr>& own_relations() const noexcept { return by_oid_; }
+  void set_relation(Announcement announcement) {
+    const std::uint64_t oid = announcement.relation->id;
+    by_oid_[oid] = std::move(announcement);
+  }
+  const absl::flat_hash_map<std::uint64_t, Announcement>& own_relations() const noexcept { return by_oid_; }
 
   /// Bytes of the log, spilled ones included.
   std::uint64_t size() const noexcept { return size_; }
@@ -89,6 +99,7 @@ class HeldTransaction {
   };
 
   void begin_change(std::uint32_t xid, ChangeKind kind);
+  void count_notes();
   void put(std::span<const std::byte> bytes);
   absl::Status spill();
   absl::Status cut_back(std::uint64_t size);
@@ -100,21 +111,25 @@ class HeldTransaction {
   std::uint64_t spilled_ = 0;
   std::uint64_t size_ = 0;
   std::uint64_t changes_ = 0;
-  std::size_t memory_bytes_ = 0;
+  std::size_t memory_bytes_ = 0;  ///< Of blocks.
+  std::size_t noted_bytes_ = 0;   ///< Of starts_ and messages_.
   absl::flat_hash_map<std::uint32_t, SubtransactionStart>
       starts_;                           ///< Where each (sub)transaction first appeared.
   std::vector<std::uint64_t> messages_;  ///< Where each begins.
   std::vector<RelationPtr> relations_;
   absl::flat_hash_map<const Relation*, std::uint32_t> relation_indices_;
-  absl::flat_hash_map<std::uint64_t, RelationPtr> by_oid_;
+  absl::flat_hash_map<std::uint64_t, Announcement> by_oid_;
 };
 
 /// The memory that all held transactions of a pipeline share. When it is spent, the largest one spills what
-/// it has.
+/// it has. What is noted of subtransactions and messages stays in memory.
 class HeldBudget {
  public:
   HeldBudget(std::size_t bytes, std::size_t block_bytes) : limit_(bytes), block_bytes_(block_bytes) {}
   std::size_t used_bytes() const noexcept { return used_; }
+  std::size_t noted_bytes() const noexcept { return noted_; }
+  /// Notes take more than half of it.
+  bool crowded() const noexcept { return noted_ > kNotesFree && noted_ > limit_ / 2; }
   std::size_t limit_bytes() const noexcept { return limit_; }
   std::uint64_t spilled_total() const noexcept { return spilled_total_; }
 
@@ -124,9 +139,12 @@ class HeldBudget {
   void leave(HeldTransaction* held) { std::erase(all_, held); }
   absl::Status make_room();
 
+  static constexpr std::size_t kNotesFree = 1 << 20;  ///< Those of a usual transaction do not count.
+
   std::size_t limit_;
   std::size_t block_bytes_;
   std::size_t used_ = 0;
+  std::size_t noted_ = 0;
   std::uint64_t spilled_total_ = 0;
   std::vector<HeldTransaction*> all_;
 };

@@ -114,6 +114,15 @@ void PostgresSource::note(const absl::Status& status) {
   if (options_.troubles != nullptr) options_.troubles->add(status, clock_.realtime_us());
 }
 
+void PostgresSource::start_over() {
+  edge_.reset();
+  close_stream();
+  if (stop_requested_) return end();
+  streaming_since_us_ = 0;
+  gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
+  gather();
+}
+
 void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_us) {
   edge_.reset();
   const bool rows_out = snapshot_ != nullptr && snapshot_->progress().rows > 0;
@@ -143,7 +152,7 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
   streaming_since_us_ = 0;
   ++attempts_;
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
-  if (options_.retries_max >= 0 && attempts_ > options_.retries_max) {
+  if (!slot_in_use && options_.retries_max >= 0 && attempts_ > options_.retries_max) {
     return fail(with_reason(absl::UnavailableError(concat("gave up after ", options_.retries_max,
                                                           " attempts: ", status.message())),
                             ReasonCode::kRetriesExhausted));
@@ -190,7 +199,6 @@ void PostgresSource::request_stop(std::int64_t now_us) {
 void PostgresSource::finish(const Position& told) {
   durable(told);
   finish_requested_ = true;
-  stop_deadline_us_ = 0;  // set when the last message is queued
   status_due_ = true;
 }
 
@@ -253,14 +261,16 @@ bool PostgresSource::step(std::int64_t now_us) {
   }
   if (stream_ != nullptr && state_ != State::kStarting) worked |= send_status(now_us);
   if (finish_requested_ && state_ == State::kDraining) {
-    worked = true;
     if (stream_ != nullptr && stream_->send_error() == 0) {
-      if (stop_deadline_us_ == 0 && !status_due_) {
+      if (finish_deadline_us_ == 0) finish_deadline_us_ = now_us + kFinishPatienceUs;
+      if (!goodbye_said_ && !status_due_) {
         // A polite end: the server releases the slot at once instead of finding a dead connection.
-        if (stream_->send(kCopyDone)) stop_deadline_us_ = now_us + kFinishPatienceUs;
+        goodbye_said_ = stream_->send(kCopyDone);
+        worked |= goodbye_said_;
       }
-      if (stop_deadline_us_ == 0 || (stream_->sending() && now_us < stop_deadline_us_)) return worked;
+      if ((!goodbye_said_ || stream_->sending()) && now_us < finish_deadline_us_) return worked;
     }
+    worked = true;
     close_stream();
     if (options_.drop_slot_on_stop && status_.ok()) {
       edge_.request(DropSlot{});
@@ -297,6 +307,7 @@ std::int64_t PostgresSource::next_deadline_us() const {
     if (server_leaves_since_us_ != 0) consider(server_leaves_since_us_ + kLeavePatienceUs);
   }
   if (stop_requested_) consider(stop_deadline_us_);
+  if (finish_deadline_us_ != 0) consider(finish_deadline_us_);
   return deadline;
 }
 
@@ -679,7 +690,7 @@ bool PostgresSource::handle_change(std::int64_t now_us) {
                "what a streamed transaction rolled back cannot be told apart: from here on whole "
                "transactions are asked for",
                {{"pipeline", options_.pipeline}});
-      lost(broken("whole transactions are needed"), true, now_us);
+      start_over();  // nothing has failed
       return false;
     case ChangeStream::Result::kFailed:
       fail(changes_.status());
@@ -735,7 +746,8 @@ void PostgresSource::handle_report(const BackendMessage& message, std::int64_t n
   if (report.sqlstate.starts_with("XX") && streaming_ != PostgresSourceOptions::Streaming::kOff) {
     streaming_ = PostgresSourceOptions::Streaming::kOff;
     log_warn("postgres", "the server failed while it streamed: from here on whole transactions are asked for",
-             {{"pipeline", options_.pipeline}});
+             {{"pipeline", options_.pipeline}, {"error", report.message}});
+    return start_over();
   }
   EdgeFailed failed = classify_(report);
   lost(std::move(failed.status), failed.retryable, now_us);
@@ -821,7 +833,7 @@ void PostgresSource::update_gauges(std::int64_t now_us) {
   set(gauges_.changes, changes_.counters().changes);
   set(gauges_.transactions, changes_.counters().transactions);
   set(gauges_.held_transactions, static_cast<std::uint64_t>(changes_.held_transactions()));
-  set(gauges_.held_bytes, static_cast<std::uint64_t>(held_.used_bytes()));
+  set(gauges_.held_bytes, static_cast<std::uint64_t>(held_.used_bytes() + held_.noted_bytes()));
   set(gauges_.spilled_bytes, held_.spilled_total());
   if (snapshot_ != nullptr) {
     const SnapshotProgress& progress = snapshot_->progress();

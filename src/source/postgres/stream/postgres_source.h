@@ -138,7 +138,10 @@ class PostgresSource final : public Source {
   bool send_status(std::int64_t now_us);
   /// How long nothing has come while we listen.
   std::int64_t silence_us(std::int64_t now_us) const;
+  /// The connection is gone: again after a while, or the end.
   void lost(absl::Status status, bool retryable, std::int64_t now_us);
+  /// Connects again at once, with other streaming options.
+  void start_over();
   void note(const absl::Status& status);
   void fail(absl::Status status);
   void end();
@@ -206,6 +209,8 @@ class PostgresSource final : public Source {
   std::int64_t slot_in_use_since_us_ = 0;
   bool stop_requested_ = false;
   std::int64_t stop_deadline_us_ = 0;
+  std::int64_t finish_deadline_us_ = 0;
+  bool goodbye_said_ = false;
   bool finish_requested_ = false;
 
   PostgresSourceGauges gauges_;

@@ -222,6 +222,58 @@ TEST_F(FileSinkTest, PipesAreWrittenInOrder) {
   ::close(reader);
 }
 
+TEST_F(FileSinkTest, APipeIsOpenedWhenSomebodyReadsIt) {
+  FileSinkOptions made = options(Fsync::kNever);
+  std::filesystem::create_directories(folder_ / "out");
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  int reader = -1;
+  made.stop_requested = [&, asked = 0]() mutable {
+    if (++asked == 2) reader = ::open(path().c_str(), O_RDONLY | O_NONBLOCK);
+    return false;
+  };
+  open(made);
+  ASSERT_GE(reader, 0);
+  NumberedPiece piece(1, 1, 1);
+  sink_->submit(&piece.piece);
+  EXPECT_EQ(settle().size(), 1U);
+  ::close(reader);
+}
+
+TEST_F(FileSinkTest, AStopEndsTheWaitForAReader) {
+  FileSinkOptions made = options(Fsync::kNever);
+  std::filesystem::create_directories(folder_ / "out");
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  made.stop_requested = [asked = 0]() mutable { return ++asked == 2; };
+  sink_ = make_file_sink(made, reactor_);
+  EXPECT_TRUE(absl::IsCancelled(sink_->open("", false).status()));
+}
+
+TEST_F(FileSinkTest, AFullNonBlockingOutputIsWaitedFor) {
+  FileSinkOptions made = options(Fsync::kNever);
+  made.path = "/dev/null";
+  open(made);
+  NumberedPiece piece(1, 2, 1);
+  sink_->submit(&piece.piece);
+  EXPECT_EQ(sink_->poll(kStart), nullptr);
+  reactor_.next_error = EAGAIN;
+  reactor_.step();
+  EXPECT_TRUE(reactor_.polling()) << "not tried again at once";
+  EXPECT_EQ(settle(), std::vector<Piece*>{&piece.piece});
+}
+
+TEST_F(FileSinkTest, DestroyedWhileItWaitsForRoomLetsGo) {
+  FileSinkOptions made = options(Fsync::kNever);
+  made.path = "/dev/null";
+  open(made);
+  NumberedPiece piece(1, 2, 1);
+  sink_->submit(&piece.piece);
+  EXPECT_EQ(sink_->poll(kStart), nullptr);
+  reactor_.next_error = EAGAIN;
+  reactor_.step();
+  sink_.reset();
+  EXPECT_TRUE(reactor_.idle());
+}
+
 TEST_F(FileSinkTest, AFolderThatCannotBeMadeIsNamed) {
   write_whole(folder_ / "file", "");
   FileSinkOptions made = options(Fsync::kNever);

@@ -180,19 +180,22 @@ TEST(LineFormat, AnyOtherTextIsAnotherLine) {
   EXPECT_FALSE(format.same(line + "x\n", record.record, scratch));
 }
 
+using Likeness = LineFormat::Likeness;
 struct Change {
   const char* name;
   const char* line;
   const char* again;
-  bool same;
+  Likeness likeness;
+  bool after_other_key = false;
 };
 class ChangeComparison : public testing::TestWithParam<Change> {};
-TEST_P(ChangeComparison, GoesByTopicPlaceAndOperation) {
-  EXPECT_EQ(LineFormat::same_change(GetParam().line, GetParam().again), GetParam().same);
+TEST_P(ChangeComparison, GoesByTopicPlaceOperationAndKeyOrRows) {
+  const Change& change = GetParam();
+  EXPECT_EQ(LineFormat::compare_changes(change.line, change.again, change.after_other_key), change.likeness);
 }
-#define ROW(topic, key, after, place, op)                                                \
-  "{\"topic\":\"" topic "\",\"partition\":0,\"key\":" key ",\"value\":{\"after\":" after \
-  ",\"source\":{\"version\":\"1\",\"table\":\"t\"," place                                \
+#define ROW(topic, key, after, place, op)                                                                \
+  "{\"topic\":\"" topic "\",\"partition\":0,\"key\":" key ",\"value\":{\"before\":null,\"after\":" after \
+  ",\"source\":{\"version\":\"1\",\"table\":\"t\"," place                                                \
   ",\"xmin\":null},\"transaction\":null,\"op\":\"" op "\",\"ts_ms\":1}}\n"
 #define TOMBSTONE(topic, key) "{\"topic\":\"" topic "\",\"partition\":0,\"key\":" key ",\"value\":null}\n"
 #define PLACE "\"txId\":7,\"lsn\":90"
@@ -200,22 +203,36 @@ INSTANTIATE_TEST_SUITE_P(
     Table, ChangeComparison,
     testing::Values(
         Change{"other_row_text", ROW("t", "{}", "{\"v\":null}", PLACE, "c"),
-               ROW("t", "{}", "{\"v\":5}", PLACE, "c"), true},
-        Change{"other_key", ROW("t", "{\"a\":1}", "{}", PLACE, "c"), ROW("t", "null", "{}", PLACE, "c"),
-               true},
-        Change{"other_topic", ROW("t", "{}", "{}", PLACE, "c"), ROW("u", "{}", "{}", PLACE, "c"), false},
+               ROW("t", "{}", "{\"v\":5}", PLACE, "c"), Likeness::kSame},
+        Change{"other_key_columns", ROW("t", "{\"a\":1}", "{\"a\":1}", PLACE, "c"),
+               ROW("t", "null", "{\"a\":1}", PLACE, "c"), Likeness::kSameWithOtherKey},
+        // COPY writes many rows with one record of the log: all have its place.
+        Change{"another_row_of_the_same_place", ROW("t", "{\"a\":1}", "{\"a\":1}", PLACE, "c"),
+               ROW("t", "{\"a\":2}", "{\"a\":2}", PLACE, "c"), Likeness::kOther},
+        Change{"other_key_columns_and_rows", ROW("t", "{\"a\":1}", "{\"a\":1}", PLACE, "c"),
+               ROW("t", "null", "{\"a\":2}", PLACE, "c"), Likeness::kOther},
+        Change{"key_columns_named_value", ROW("t", "{\"a\":1,\"value\":2}", "{}", PLACE, "c"),
+               ROW("t", "{\"a\":1,\"value\":3}", "{\"a\":1}", PLACE, "c"), Likeness::kOther},
+        Change{"other_topic", ROW("t", "{}", "{}", PLACE, "c"), ROW("u", "{}", "{}", PLACE, "c"),
+               Likeness::kOther},
         Change{"other_place", ROW("t", "{}", "{}", PLACE, "c"),
-               ROW("t", "{}", "{}", "\"txId\":7,\"lsn\":91", "c"), false},
+               ROW("t", "{}", "{}", "\"txId\":7,\"lsn\":91", "c"), Likeness::kOther},
         Change{"other_transaction", ROW("t", "{}", "{}", PLACE, "c"),
-               ROW("t", "{}", "{}", "\"txId\":8,\"lsn\":90", "c"), false},
-        Change{"other_operation", ROW("t", "{}", "{}", PLACE, "d"), ROW("t", "{}", "{}", PLACE, "c"), false},
+               ROW("t", "{}", "{}", "\"txId\":8,\"lsn\":90", "c"), Likeness::kOther},
+        Change{"other_operation", ROW("t", "{}", "{}", PLACE, "d"), ROW("t", "{}", "{}", PLACE, "c"),
+               Likeness::kOther},
         Change{"columns_of_these_names", ROW("t", "{}", "{\"x\":0,\"txId\":1,\"op\":\"u\"}", PLACE, "c"),
-               ROW("t", "{}", "{\"x\":0,\"txId\":2,\"op\":\"d\"}", PLACE, "c"), true},
-        Change{"tombstones", TOMBSTONE("t", "{\"a\":1}"), TOMBSTONE("t", "null"), true},
-        Change{"tombstones_of_others", TOMBSTONE("t", "{}"), TOMBSTONE("u", "{}"), false},
-        Change{"tombstone_and_row", TOMBSTONE("t", "{}"), ROW("t", "{}", "{}", PLACE, "d"), false},
+               ROW("t", "{}", "{\"x\":0,\"txId\":2,\"op\":\"d\"}", PLACE, "c"), Likeness::kSame},
+        Change{"tombstones", TOMBSTONE("t", "{\"a\":1}"), TOMBSTONE("t", "{\"a\":1}"), Likeness::kSame},
+        Change{"tombstones_of_other_rows", TOMBSTONE("t", "{\"a\":1}"), TOMBSTONE("t", "{\"a\":2}"),
+               Likeness::kOther},
+        Change{"tombstone_behind_its_delete_with_another_key", TOMBSTONE("t", "{\"a\":1}"),
+               TOMBSTONE("t", "{\"b\":2}"), Likeness::kSameWithOtherKey, true},
+        Change{"tombstones_of_other_topics", TOMBSTONE("t", "{}"), TOMBSTONE("u", "{}"), Likeness::kOther,
+               true},
+        Change{"tombstone_and_row", TOMBSTONE("t", "{}"), ROW("t", "{}", "{}", PLACE, "d"), Likeness::kOther},
         Change{"no_events", "{\"topic\":\"t\",\"partition\":0}\n", "{\"topic\":\"t\",\"partition\":0}\n",
-               false}),
+               Likeness::kOther}),
     [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace

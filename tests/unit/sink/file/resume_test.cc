@@ -238,6 +238,21 @@ TEST_F(FileResumeOnce, RotatedFilesMayBeMovedAway) {
   for (const auto& path : finished) EXPECT_FALSE(std::filesystem::exists(path)) << path << " is used again";
 }
 
+TEST(FileResume, AStopEndsTheCountOfALongTail) {
+  const TemporaryFolder folder;
+  std::string lines;
+  for (int i = 0; i < 10'000; ++i) lines += "{}\n";
+  write_whole(folder / "events.jsonl", lines);
+  FileSinkOptions options;
+  options.path = folder / "events.jsonl";
+  options.stop_requested = [] { return true; };
+  HeldReactor reactor;
+  const auto sink = make_file_sink(options, reactor);
+  const std::string state = "{\"path\":\"" + options.path + "\",\"sequence\":1,\"offset\":0}";
+  EXPECT_TRUE(absl::IsCancelled(sink->open(state, false).status()));
+  EXPECT_EQ(read_whole(options.path), lines);
+}
+
 struct Refused {
   const char* name;
   std::string state;

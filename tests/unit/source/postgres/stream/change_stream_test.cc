@@ -152,6 +152,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "insert t 2 x8", "stop", "scommit 8 150 158", "begin 9 160", "insert t 3", "commit 160 168"},
                {"insert t 1 of 7/140", "mark 148", "insert t 2 of 8/150", "mark 158", "insert t 3 of 9/160",
                 "mark 168"}},
+        Script{"shape_announced_inside_does_not_replace_a_newer_one",
+               {"start 8 first", "table t x8", "insert t 1 x9", "stop", "abort 8 9", "begin 7 140", "wide t",
+                "insert t 2", "commit 140 148", "scommit 8 150 158", "begin 10 160", "insert t 3",
+                "commit 160 168"},
+               {"insert t 2 of 7/140", "mark 148", "mark 158", "insert t 3 of 10/160", "mark 168"}},
         Script{"empty", {"start 8 first", "stop", "scommit 8 150 158"}, {"mark 158"}},
         Script{"with_lsn_in_aborts",
                {"session 0 0 parallel", "start 8 first", "table t x8", "insert t 1 x8", "stop", "abort 8 8",
@@ -646,6 +651,22 @@ TEST(ChangeStream, SpilledTransactionComesBackWhole) {
   EXPECT_EQ(stream.drain(), expected);
   EXPECT_GT(stream.budget().spilled_total(), 10'000U);
   EXPECT_EQ(stream.budget().used_bytes(), 0U);
+}
+
+TEST(ChangeStream, MoreSubtransactionsThanMemoryHoldsAreLeftToTheServer) {
+  StreamSetup setup;
+  setup.held_bytes = 1 << 20;
+  ScriptedStream stream(setup);
+  stream.run({"start 8 first", "table t x8"});
+  int subtransactions = 0;
+  while (stream.once("insert t 1 x" + std::to_string(100 + subtransactions)) == Result::kOk) {
+    ASSERT_LT(++subtransactions, 100'000);
+  }
+  EXPECT_GT(subtransactions, 10'000);
+  EXPECT_TRUE(stream.stream().status().ok()) << "asked for as a whole, it passes";
+  stream.run({"reconnect 0", "begin 8 150", "table t", "insert t 1", "commit 150 158"});
+  EXPECT_EQ(stream.drain(), (Lines{"insert t 1 of 8/150", "mark 158"}));
+  EXPECT_EQ(stream.budget().noted_bytes(), 0U);
 }
 
 TEST(ChangeStream, FailureToSpillStops) {

@@ -154,7 +154,7 @@ TEST(HeldTransaction, RelationsAreNumberedOnce) {
   EXPECT_EQ(held.relation_index(a), 0U);
   EXPECT_EQ(held.relations().size(), 2U);
   EXPECT_EQ(held.find_relation(5), nullptr) << "not announced yet";
-  held.set_relation(b);
+  held.set_relation({b, 1});
   EXPECT_EQ(held.find_relation(5), b);
 }
 
