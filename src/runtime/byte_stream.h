@@ -46,10 +46,9 @@ class ByteStream {
   /// read.
   virtual int send_error() const noexcept = 0;
 
-  /// Suppresses wake-ups below so many bytes where the transport can (SO_RCVLOWAT on TCP); 1 switches it off
-  /// and completes a receive that was held back. A hint: the mark may never be reached, so wait with a
-  /// deadline.
-  virtual void set_low_water_mark(std::size_t bytes) = 0;
+  /// Reads will come with pauses between them. True when these may be long: both ends of a TCP connection are
+  /// on this machine, and its receive window has been fixed so that the sender joins what it writes meanwhile.
+  virtual bool prepare_for_pauses() noexcept = 0;
 
   /// Closes and forgets everything under way. When it returns the armed span is the caller's again.
   /// Idempotent.

@@ -2,19 +2,31 @@
 #include "runtime/socket_options.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <climits>
 
 namespace millrace {
 namespace {
 
-bool is_tcp(int fd) noexcept {
-  int domain = 0;
-  socklen_t size = sizeof(domain);
-  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) return false;
-  return domain == AF_INET || domain == AF_INET6;
+// Half of it is the window: the kernel keeps the rest for its own structures.
+constexpr int kWindowBytes = 128 * 1024;
+
+/// Both ends have one address.
+bool is_within_host(int fd) noexcept {
+  sockaddr_storage ours{}, theirs{};
+  socklen_t our_size = sizeof(ours), their_size = sizeof(theirs);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&ours), &our_size) != 0 ||
+      ::getpeername(fd, reinterpret_cast<sockaddr*>(&theirs), &their_size) != 0 ||
+      ours.ss_family != theirs.ss_family) {
+    return false;
+  }
+  if (ours.ss_family == AF_INET) {
+    return reinterpret_cast<const sockaddr_in&>(ours).sin_addr.s_addr ==
+           reinterpret_cast<const sockaddr_in&>(theirs).sin_addr.s_addr;
+  }
+  return ours.ss_family == AF_INET6 &&
+         IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(ours).sin6_addr,
+                            &reinterpret_cast<const sockaddr_in6&>(theirs).sin6_addr);
 }
 
 }  // namespace
@@ -27,12 +39,9 @@ bool set_nonblocking(int fd, bool on) noexcept {
   return before;
 }
 
-LowWaterMark::LowWaterMark(int fd) noexcept : fd_(fd), supported_(is_tcp(fd)) {}
-
-void LowWaterMark::set(std::size_t bytes) noexcept {
-  const int mark = static_cast<int>(std::clamp<std::size_t>(bytes, 1, INT_MAX));
-  if (!supported_ || mark == mark_) return;
-  if (::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)) == 0) mark_ = mark;
+bool fix_window_within_host(int fd) noexcept {
+  return is_within_host(fd) &&
+         ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kWindowBytes, sizeof(kWindowBytes)) == 0;
 }
 
 }  // namespace millrace

@@ -21,7 +21,6 @@ class SocketStream final : public ByteStream {
       : reactor_(reactor),
         fd_(fd),
         on_close_(std::move(on_close)),
-        low_water_mark_(fd),
         // A reactor waits on blocking descriptors; libpq's are not.
         was_nonblocking_(set_nonblocking(fd, false)) {}
   ~SocketStream() override { close(); }
@@ -64,9 +63,7 @@ class SocketStream final : public ByteStream {
   bool sending() const noexcept override { return !closed_ && !queue_.empty(); }
   int send_error() const noexcept override { return send_error_; }
 
-  void set_low_water_mark(std::size_t bytes) override {
-    if (!closed_) low_water_mark_.set(bytes);
-  }
+  bool prepare_for_pauses() noexcept override { return !closed_ && fix_window_within_host(fd_); }
 
   void close() override {
     if (std::exchange(closed_, true)) return;
@@ -147,7 +144,6 @@ class SocketStream final : public ByteStream {
   Reactor& reactor_;
   const int fd_;
   std::function<void()> on_close_;
-  LowWaterMark low_water_mark_;
   const bool was_nonblocking_;
   bool closed_ = false;
 

@@ -48,7 +48,6 @@ class TlsStream final : public ByteStream {
         fd_(fd),
         ssl_(ssl),
         on_close_(std::move(on_close)),
-        low_water_mark_(fd),
         was_nonblocking_(set_nonblocking(fd, true)) {
     SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_set_read_ahead(ssl_, 1);
@@ -87,9 +86,7 @@ class TlsStream final : public ByteStream {
   bool sending() const noexcept override { return !closed_ && !queue_.empty(); }
   int send_error() const noexcept override { return send_error_; }
 
-  void set_low_water_mark(std::size_t bytes) override {
-    if (!closed_) low_water_mark_.set(bytes);
-  }
+  bool prepare_for_pauses() noexcept override { return !closed_ && fix_window_within_host(fd_); }
 
   void close() override {
     if (std::exchange(closed_, true)) return;
@@ -208,7 +205,6 @@ class TlsStream final : public ByteStream {
   const int fd_;
   SSL* const ssl_;
   std::function<void()> on_close_;
-  LowWaterMark low_water_mark_;
   const bool was_nonblocking_;
   bool closed_ = false;
 

@@ -60,7 +60,8 @@ class Wire {
 /// The client's end.
 class ModelStream final : public ByteStream {
  public:
-  explicit ModelStream(std::shared_ptr<Wire> wire) : wire_(std::move(wire)) {}
+  ModelStream(std::shared_ptr<Wire> wire, bool within_host)
+      : wire_(std::move(wire)), within_host_(within_host) {}
   ~ModelStream() override { ModelStream::close(); }
   ModelStream(const ModelStream&) = delete;
   ModelStream& operator=(const ModelStream&) = delete;
@@ -71,11 +72,12 @@ class ModelStream final : public ByteStream {
   bool send(std::span<const std::byte> bytes) override;
   bool sending() const noexcept override { return !wire_->to_server_.empty() && !wire_->cut_; }
   int send_error() const noexcept override { return send_error_; }
-  void set_low_water_mark(std::size_t) override {}
+  bool prepare_for_pauses() noexcept override { return within_host_; }
   void close() override;
 
  private:
   const std::shared_ptr<Wire> wire_;
+  const bool within_host_;
   std::span<std::byte> into_;
   int send_error_ = 0;
 };

@@ -55,7 +55,7 @@ class HeldSocket final : public ByteStream {
   bool send(std::span<const std::byte>) override { return false; }
   bool sending() const noexcept override { return false; }
   int send_error() const noexcept override { return 0; }
-  void set_low_water_mark(std::size_t) override {}
+  bool prepare_for_pauses() noexcept override { return false; }
   void close() override { socket_ = {}; }
 
  private:

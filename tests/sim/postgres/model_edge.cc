@@ -89,7 +89,8 @@ postgres::EdgeEvent ModelEdge::answer(const postgres::EdgeRequest& request) {
   if (std::holds_alternative<postgres::OpenStream>(request)) {
     // The facts are about the server that streams: the session that told them has to have lived until now.
     if (met_ != server_.incarnation()) return failed("the model server is another one", true);
-    return postgres::StreamOpened{std::make_unique<ModelStream>(server_.open_replication())};
+    return postgres::StreamOpened{
+        std::make_unique<ModelStream>(server_.open_replication(), random_.percent(50))};
   }
   if (const auto* table = std::get_if<postgres::DescribeTable>(&request)) {
     // The catalog answers with the shape of now, which the log may not have reached.
@@ -143,7 +144,7 @@ postgres::SnapshotOpened ModelEdge::open_snapshot() {
     }
   }
   begins_.snapshot_opened(snapshot_, read_time_us);
-  opened.stream = std::make_unique<ModelStream>(server_.open_copies(std::move(copies)));
+  opened.stream = std::make_unique<ModelStream>(server_.open_copies(std::move(copies)), false);
   return opened;
 }
 

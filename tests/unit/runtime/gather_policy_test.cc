@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kMin = GatherPolicy::kPauseMinUs;
-constexpr std::int64_t kMax = GatherPolicy::kPauseMaxUs;
+constexpr std::int64_t kMax = GatherPolicy::kAcross.pause_max_us;
 
 struct Step {
   std::int64_t at_us;
@@ -24,14 +24,15 @@ struct Script {
   const char* name;
   GatherPolicy::Mode mode;
   std::vector<Step> steps;
+  GatherPolicy::Limits limits = GatherPolicy::kAcross;
 };
 class Gathers : public testing::TestWithParam<Script> {};
 TEST_P(Gathers, AsScripted) {
   GatherPolicy policy(GetParam().mode);
+  policy.begin(GetParam().limits);
   for (const Step& step : GetParam().steps) {
     EXPECT_EQ(policy.pause_after({step.bytes, step.at_us, step.lag_us, step.reply_requested}), step.pause_us)
         << "at " << step.at_us;
-    EXPECT_EQ(policy.gathering(), step.pause_us > 0) << "at " << step.at_us;
   }
 }
 
@@ -59,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
                 {1'200, 9'000, 520, 26},
                 {1'300, 9'000, 1'600, 80},
                 {1'400, 9'000, 2'000, 100},
-                {1'500, 9'000, 60'000'000, kMax}}},
+                {1'500, 9'000, 60'000'000, 364}}},
         Script{"negative_lag_is_no_lag",
                kAdaptive,
                {{1'000, 9'000, -5'000'000, kMin}, {9'000, 100, -5'000'000, 0}}},
@@ -78,10 +79,32 @@ INSTANTIATE_TEST_SUITE_P(
         Script{"backlog_comes_back_at_the_next_read",
                kAdaptive,
                {{1'000, 20'000, 4'000, 200}, {1'100, 10, 4'000, 0}, {1'110, 10, 4'000, 200}}},
-        // 32 KiB come in 327 us, then in 109.
+        // 32 KiB come in 327 us, then in 65.
         Script{"no_longer_than_the_receive_window_fills",
                kAdaptive,
-               {{1'000, 100'000, 60'000'000, 327}, {1'400, 200'000, 60'000'000, 109}}},
+               {{1'000, 100'000, 60'000'000, 327}, {1'400, 200'000, 60'000'000, 65}}},
+        // 40 KB a millisecond: 10 ms bring 400 KB, in reads of at most 128.
+        Script{"long_pauses_within_the_host_are_read_to_the_end",
+               kAdaptive,
+               {{1'000, 40'000, 60'000'000, 10'000},
+                {11'000, 131'072, 60'000'000, 0},
+                {11'050, 131'072, 60'000'000, 0},
+                {11'100, 131'072, 60'000'000, 0},
+                {11'150, 6'784, 60'000'000, 10'000}},
+               GatherPolicy::kWithinHost},
+        // 512 KiB come in 2 ms.
+        Script{"no_longer_than_the_senders_buffer_fills",
+               kAdaptive,
+               {{1'000, 256 * 1024, 60'000'000, 2'000}},
+               GatherPolicy::kWithinHost},
+        Script{"a_long_pause_is_a_twentieth_of_the_lag_too",
+               kAdaptive,
+               {{1'000, 40'000, 20'000, 1'000}, {2'000, 100'000, 0, 0}, {2'010, 1'000, 10'000, 500}},
+               GatherPolicy::kWithinHost},
+        Script{"leaves_when_all_reads_after_a_pause_bring_too_little",
+               kAdaptive,
+               {{1'000, 40'000, 60'000'000, 10'000}, {11'000, 131'072, 60'000'000, 0}, {11'100, 10, 0, 0}},
+               GatherPolicy::kWithinHost},
         Script{"time_that_stands_still_or_goes_back",
                kAdaptive,
                {{5'000, 5'000, 0, 0}, {5'000, 5'000, 0, kMin}, {4'000, 5'000, 0, kMin}}},

@@ -214,7 +214,7 @@ TEST_P(SocketStreamTest, CloseGivesTheSpanBackFreesTheOwnerOnceAndForgetsQuietly
   span.reset();
   stream->close();
   EXPECT_TRUE(stream->send(bytes_of("x")));
-  stream->set_low_water_mark(100);
+  EXPECT_FALSE(stream->prepare_for_pauses());
   EXPECT_EQ(read(8).kind, Kind::kClosed);
   stream.reset();
   EXPECT_EQ(closed, 1);
@@ -245,34 +245,23 @@ TEST_P(SocketStreamTest, NonblockingSocketIsWaitedForAndGivenBackAsItWas) {
   EXPECT_NE(::fcntl(same_socket, F_GETFL) & O_NONBLOCK, 0);
 }
 
-TEST_P(SocketStreamTest, LowWaterMarkHoldsBackOnTcpUntilItIsSwitchedOff) {
+TEST_P(SocketStreamTest, WindowIsFixedOnTcpWithinTheHost) {
   TcpPair pair;
+  const Fd same_socket(::dup(pair.ours));
   start(pair);
-  stream->set_low_water_mark(1'000);
-  buffer.resize(4'096);
-  stream->arm(buffer);
-  reactor->poll();
-  ASSERT_EQ(::write(pair.theirs, "few", 3), 3);
-  if (GetParam().kind == Reactor::Kind::kIoUring) {  // plain calls look in every turn
-    run_for(5'000);
-    EXPECT_EQ(stream->take().kind, Kind::kPending);
-  }
-  stream->set_low_water_mark(1);
-  ASSERT_TRUE(run_until([&] { return stream->take().kind == Kind::kBytes; }));
-
-  stream->set_low_water_mark(1'000);
-  stream->arm(buffer);
-  reactor->poll();
-  pair.theirs.reset();  // an end is reported whatever the mark
-  ASSERT_TRUE(run_until([&] { return stream->take().kind == Kind::kClosed; }));
-}
-
-TEST_P(SocketStreamTest, LowWaterMarkIsIgnoredOnUnixSockets) {
-  SocketPair pair;
-  start(pair);
-  stream->set_low_water_mark(1'000);
+  EXPECT_TRUE(stream->prepare_for_pauses());
+  int bytes = 0;
+  socklen_t size = sizeof(bytes);
+  ASSERT_EQ(::getsockopt(same_socket, SOL_SOCKET, SO_RCVBUF, &bytes, &size), 0);
+  EXPECT_EQ(bytes, 2 * 128 * 1024) << "the kernel doubles it";
   ASSERT_EQ(::write(pair.theirs, "few", 3), 3);
   EXPECT_EQ(read_text(64), "few");
+}
+
+TEST_P(SocketStreamTest, UnixSocketsAreNotForLongPauses) {
+  SocketPair pair;
+  start(pair);
+  EXPECT_FALSE(stream->prepare_for_pauses());
 }
 
 }  // namespace

@@ -520,6 +520,8 @@ std::string PostgresSource::start_command() const {
 
 void PostgresSource::begin_stream(StreamOpened opened, std::int64_t now_us) {
   stream_ = std::move(opened.stream);
+  const bool gathers = options_.gather != GatherPolicy::Mode::kOff;
+  gather_.begin(gathers && stream_->prepare_for_pauses() ? GatherPolicy::kWithinHost : GatherPolicy::kAcross);
   buffer_.reset(FramePhase::kCommand);
   std::uint64_t confirmed = facts_.slot ? facts_.slot->confirmed_flush_lsn : consistent_point_;
   const bool abort_with_lsn =

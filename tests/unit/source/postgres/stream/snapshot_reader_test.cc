@@ -72,7 +72,7 @@ class AnsweringStream final : public ByteStream {
   }
   bool sending() const noexcept override { return false; }
   int send_error() const noexcept override { return 0; }
-  void set_low_water_mark(std::size_t) override {}
+  bool prepare_for_pauses() noexcept override { return false; }
   void close() override { into_ = {}; }
 
  private:
