@@ -39,7 +39,7 @@ class OrderStage {
     std::string pipeline;
     std::uint64_t options_hash = 0;
     std::int64_t checkpoint_interval_us = 1'000'000;
-    std::size_t pieces_per_worker = 2;  ///< That exist.
+    std::size_t pieces_per_worker = 2;           ///< That exist.
     metrics::Histogram* sink_seconds = nullptr;  ///< From a piece's submission to its delivery; may be null.
   };
 

@@ -150,7 +150,8 @@ class Pipeline::Run {
     order->order = true;
 
     Reactor* order_reactor = order->reactor.get();
-    sink_ = make_record_sink(config_, *order_reactor, [this] { return stop_.load(std::memory_order_acquire); });
+    sink_ =
+        make_record_sink(config_, *order_reactor, [this] { return stop_.load(std::memory_order_acquire); });
     store_ = make_checkpoint_file(config_.checkpoint.file, config_.name,
                                   [order_reactor] { order_reactor->wake(); });
     PipelineCore::Options options;
@@ -199,9 +200,10 @@ class Pipeline::Run {
         receive_used_.store(core_->slabs().used_bytes(), std::memory_order_relaxed);
         if (core_->finished()) return;
         if (now_us > patience_us) {
-          return fail(with_reason(
-              absl::DeadlineExceededError("what was in flight could not be delivered in time; the next start continues at the last checkpoint"),
-              ReasonCode::kShutdownTimeout));
+          return fail(
+              with_reason(absl::DeadlineExceededError("what was in flight could not be delivered in time; "
+                                                      "the next start continues at the last checkpoint"),
+                          ReasonCode::kShutdownTimeout));
         }
       }
       for (const std::size_t worker : self.workers) {

@@ -47,7 +47,8 @@ class ByteStream {
   virtual int send_error() const noexcept = 0;
 
   /// Reads will come with pauses between them. True when these may be long: both ends of a TCP connection are
-  /// on this machine, and its receive window has been fixed so that the sender joins what it writes meanwhile.
+  /// on this machine, and its receive window has been fixed so that the sender joins what it writes
+  /// meanwhile.
   virtual bool prepare_for_pauses() noexcept = 0;
 
   /// Closes and forgets everything under way. When it returns the armed span is the caller's again.

@@ -25,12 +25,13 @@ class GatherPolicy {
     std::int64_t gather_bytes;  ///< A pause is no longer than these take to arrive.
     std::int64_t again_bytes;   ///< A read of so many after a pause is followed by another at once.
   };
-  // Each wake-up costs both sides; drained small rows cost us 1.8 us each at 100, 1.3 at 200 and 1.0 at 400. The
-  // receive window begins at 64 KiB, and a server that has filled it waits.
+  // Each wake-up costs both sides; drained small rows cost us 1.8 us each at 100, 1.3 at 200 and 1.0 at 400.
+  // The receive window begins at 64 KiB, and a server that has filled it waits.
   static constexpr Limits kAcross{400, 32 * 1024, INT64_MAX};
-  // Over TCP within the machine the server's socket holds megabytes, and what it writes while we pause costs it
-  // half (fix_window_within_host()): drained rows of 1 KB take it 6.3 us each with the limits above, 4.2 with
-  // these, small ones 3.3 to 6.0 and 3.4.
+  // Over TCP within the machine the server's socket holds megabytes, and what it writes while we pause costs
+  // it half (fix_window_within_host()): a drained row of 1 KB takes it 6.3 us with the limits above and 3.8
+  // with these, a small one 3.3 to 6.0 and 3.4. With again_bytes above 20 KiB reads of a full window look
+  // like the end.
   static constexpr Limits kWithinHost{10'000, 512 * 1024, 8 * 1024};
 
   struct Read {

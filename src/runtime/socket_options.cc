@@ -8,8 +8,8 @@
 namespace millrace {
 namespace {
 
-// Half of it is the window: the kernel keeps the rest for its own structures.
-constexpr int kWindowBytes = 128 * 1024;
+// The kernel takes as much again for its own structures.
+constexpr int kWindowBytes = 64 * 1024;
 
 /// Both ends have one address.
 bool is_within_host(int fd) noexcept {

@@ -27,9 +27,7 @@ class HeldReactor final : public Reactor {
   void write(int fd, std::span<const std::byte> bytes, std::int64_t offset, Completion* done) override {
     held_.push_back({Operation::kWrite, fd, bytes, offset, done});
   }
-  void fdatasync(int fd, Completion* done) override {
-    held_.push_back({Operation::kSync, fd, {}, -1, done});
-  }
+  void fdatasync(int fd, Completion* done) override { held_.push_back({Operation::kSync, fd, {}, -1, done}); }
   void poll_fd(int fd, short, Completion* done) override {
     held_.push_back({Operation::kPoll, fd, {}, -1, done});
   }

@@ -290,8 +290,7 @@ class FileSink final : public RecordSink {
     }
     MILLRACE_CHECK(line->has_value(), "the tail has as many lines as were counted");
     if (!format_.same(**line, record, scratch_)) {
-      const LineFormat::Likeness likeness =
-          LineFormat::compare_changes(**line, scratch_, skipped_other_key_);
+      const LineFormat::Likeness likeness = LineFormat::compare_changes(**line, scratch_, skipped_other_key_);
       skipped_other_key_ = likeness == LineFormat::Likeness::kSameWithOtherKey;
       if (likeness != LineFormat::Likeness::kOther) {
         if (!told_of_other_text_) {

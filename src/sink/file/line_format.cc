@@ -78,7 +78,7 @@ bool is_tombstone(std::string_view line) {
 }  // namespace
 
 LineFormat::Likeness LineFormat::compare_changes(std::string_view line, std::string_view scratch,
-                                                bool after_other_key) {
+                                                 bool after_other_key) {
   const bool same_key = topic_and_key_of(line) == topic_and_key_of(scratch);
   if (!same_key && topic_of(line) != topic_of(scratch)) return Likeness::kOther;
   if (is_tombstone(line) || is_tombstone(scratch)) {

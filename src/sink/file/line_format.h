@@ -36,9 +36,9 @@ class LineFormat {
 
   enum class Likeness : std::uint8_t { kOther, kSame, kSameWithOtherKey };
   /// Whether both tell of the same change, though its text may differ: the catalog that describes the table
-  /// (its defaults, its key) or the program is another one than when the line was written. Topic, transaction,
-  /// place in the log, operation and key are compared; where the key is made of other columns now, the rows
-  /// are. For a line that is not same(); `scratch` is what that left.
+  /// (its defaults, its key) or the program is another one than when the line was written. Topic,
+  /// transaction, place in the log, operation and key are compared; where the key is made of other columns
+  /// now, the rows are. For a line that is not same(); `scratch` is what that left.
   /// @param after_other_key  the line before was kSameWithOtherKey: so may its tombstone be.
   static Likeness compare_changes(std::string_view line, std::string_view scratch, bool after_other_key);
 

@@ -253,7 +253,7 @@ TEST_P(SocketStreamTest, WindowIsFixedOnTcpWithinTheHost) {
   int bytes = 0;
   socklen_t size = sizeof(bytes);
   ASSERT_EQ(::getsockopt(same_socket, SOL_SOCKET, SO_RCVBUF, &bytes, &size), 0);
-  EXPECT_EQ(bytes, 2 * 128 * 1024) << "the kernel doubles it";
+  EXPECT_EQ(bytes, 2 * 64 * 1024) << "the kernel doubles it";
   ASSERT_EQ(::write(pair.theirs, "few", 3), 3);
   EXPECT_EQ(read_text(64), "few");
 }

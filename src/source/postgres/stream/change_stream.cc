@@ -750,8 +750,8 @@ Result ChangeStream::replay() {
   }
   const Result closed = close_transaction(replay.commit_lsn, replay.end_lsn);
   if (closed != Result::kOk) return closed;
-  // What the transaction announced is everybody's now: the server does not announce it again. A subtransaction
-  // that is rolled back gives up its locks, so that others may have altered the table since.
+  // What the transaction announced is everybody's now: the server does not announce it again. A
+  // subtransaction that is rolled back gives up its locks, so that others may have altered the table since.
   for (const auto& [oid, own] : replay.held->own_relations()) {
     Announcement& known = announced_[oid];
     if (known.number < own.number) known = own;
