@@ -132,6 +132,17 @@ constexpr std::array kReasons = {
     ReasonInfo{kCheckpointWriteFailed, "CHECKPOINT_WRITE_FAILED", 4, true,
                "The position could not be stored: disk full, missing folder or permission.",
                "Make room or correct checkpoint.file and data.dir."},
+    ReasonInfo{
+        kCheckpointTopic, "CHECKPOINT_TOPIC", 3, false,
+        "The checkpoint topic cannot be used: missing and not to be created, not compacted, or of several "
+        "partitions.",
+        "`millrace check FILE` prints the command that puts it right; or choose another checkpoint.topic."},
+    ReasonInfo{kAlreadyActive, "ALREADY_ACTIVE", 4, true,
+               "Another instance of this pipeline is running, and it is not to be taken over.",
+               "Stop the other instance, or set `checkpoint.conflict: takeover`."},
+    ReasonInfo{kFenced, "FENCED", 3, false,
+               "Another instance of this pipeline has taken over; this one may not store positions any more.",
+               "Keep one of the two. Different pipelines on one Kafka need different names."},
     ReasonInfo{kRetriesExhausted, "RETRIES_EXHAUSTED", 4, true,
                "A fault that usually passes came back errors.max.retries times.",
                "The message names the last fault; its remedy is the one for that fault."},
