@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace {
@@ -30,7 +31,9 @@ enum class StreamingMode : std::uint8_t { kAuto, kOff, kOn, kParallel };  // tra
 enum class BinaryMode : std::uint8_t { kAuto, kTrue, kFalse };
 enum class GatherMode : std::uint8_t { kAdaptive, kOff, kAlways };
 enum class IoBackend : std::uint8_t { kAuto, kIoUring, kPlain };
-enum class SinkKind : std::uint8_t { kStdout, kFile, kNull };
+enum class SinkKind : std::uint8_t { kStdout, kFile, kNull, kKafka };
+enum class CheckpointStoreKind : std::uint8_t { kFile, kKafka };
+enum class CheckpointConflict : std::uint8_t { kTakeover, kStop };
 enum class FsyncPolicy : std::uint8_t { kNever, kInterval, kAlways };
 
 /// Where the database is and how to log in. Encryption by GSS is always off: the socket is taken over from
@@ -83,9 +86,35 @@ struct FileSinkConfig {
   std::int64_t fsync_interval_ms = 1'000;
 };
 
+/// A property of librdkafka as a file sets it. Any of them may be a secret, so none is shown.
+struct KafkaProperty {
+  std::string name;  ///< Without `kafka.`.
+  Secret value;
+};
+
+/// How topics are made that match: `topic.creation.<group>.*`, as Kafka Connect has them.
+struct TopicCreationGroup {
+  std::string name;
+  PatternList include;  ///< Of whole topic names. The group `default` takes what is left.
+  PatternList exclude;
+  std::int32_t partitions = -1;                               ///< -1: as the broker has it.
+  std::int32_t replication_factor = -1;                       ///< -1: as the broker has it.
+  std::vector<std::pair<std::string, std::string>> settings;  ///< The topic's own, such as cleanup.policy.
+};
+
+struct KafkaConfig {
+  std::string bootstrap_servers;
+  std::vector<KafkaProperty> properties;  ///< In the file's order.
+  bool create_topics = true;
+  std::vector<TopicCreationGroup> creation_groups{{.name = "default"}};  ///< In order; `default` is last.
+};
+
 struct CheckpointConfig {
   std::int64_t interval_ms = 1'000;
-  std::string file;  ///< Filled in: <data.dir>/<name>.checkpoint.
+  CheckpointStoreKind store = CheckpointStoreKind::kFile;  ///< Filled in: kKafka with `sink: kafka`.
+  std::string file;                                        ///< Filled in: <data.dir>/<name>.checkpoint.
+  std::string topic = "millrace-checkpoints";
+  CheckpointConflict conflict = CheckpointConflict::kTakeover;
 };
 
 /// One pipeline: a database, what is captured, where it goes.
@@ -129,6 +158,7 @@ struct PipelineConfig {
 
   SinkKind sink = SinkKind::kStdout;
   FileSinkConfig file;
+  KafkaConfig kafka;
   CheckpointConfig checkpoint;
 };
 
