@@ -29,6 +29,8 @@ std::string_view sink_name(SinkKind sink) {
       return "file";
     case SinkKind::kNull:
       return "null";
+    case SinkKind::kKafka:
+      return "kafka";
   }
   return "";
 }

@@ -47,7 +47,13 @@ template <>
 inline constexpr std::array kWords<IoBackend> =
     std::to_array<std::string_view>({"auto", "io_uring", "plain"});
 template <>
-inline constexpr std::array kWords<SinkKind> = std::to_array<std::string_view>({"stdout", "file", "null"});
+inline constexpr std::array kWords<SinkKind> =
+    std::to_array<std::string_view>({"stdout", "file", "null", "kafka"});
+template <>
+inline constexpr std::array kWords<CheckpointStoreKind> = std::to_array<std::string_view>({"file", "kafka"});
+template <>
+inline constexpr std::array kWords<CheckpointConflict> =
+    std::to_array<std::string_view>({"takeover", "stop"});
 template <>
 inline constexpr std::array kWords<FsyncPolicy> =
     std::to_array<std::string_view>({"never", "interval", "always"});
