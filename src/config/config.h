@@ -97,8 +97,8 @@ struct TopicCreationGroup {
   std::string name;
   PatternList include{};  ///< Of whole topic names. The group `default` takes what is left.
   PatternList exclude{};
-  std::int32_t partitions = -1;                               ///< -1: as the broker has it.
-  std::int32_t replication_factor = -1;                       ///< -1: as the broker has it.
+  std::int32_t partitions = -1;                                 ///< -1: as the broker has it.
+  std::int32_t replication_factor = -1;                         ///< -1: as the broker has it.
   std::vector<std::pair<std::string, std::string>> settings{};  ///< The topic's own, such as cleanup.policy.
 };
 

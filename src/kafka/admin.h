@@ -25,11 +25,11 @@ struct TopicFacts {
   std::string name;
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;  ///< UNKNOWN_TOPIC_OR_PART: there is none.
   std::string error_text;
-  std::string id;                    ///< Base64; another after the topic was made anew. Empty: too old a broker.
+  std::string id;  ///< Base64; another after the topic was made anew. Empty: too old a broker.
   std::int32_t partitions = 0;
-  std::int32_t replicas_min = 0;     ///< Of the partition that has the fewest.
-  std::int32_t in_sync_min = 0;      ///< The same for replicas in sync.
-  std::int32_t leaderless = 0;       ///< Partitions without a leader.
+  std::int32_t replicas_min = 0;                      ///< Of the partition that has the fewest.
+  std::int32_t in_sync_min = 0;                       ///< The same for replicas in sync.
+  std::int32_t leaderless = 0;                        ///< Partitions without a leader.
   std::vector<rd_kafka_AclOperation_t> operations{};  ///< What this client may do; when it was asked for.
   bool exists() const noexcept { return error == RD_KAFKA_RESP_ERR_NO_ERROR && partitions > 0; }
 };
@@ -64,7 +64,8 @@ struct ClusterFacts {
   std::vector<rd_kafka_AclOperation_t> operations{};  ///< On the cluster; when asked for.
 };
 
-// --- asked: the answer comes as an event on `queue`, with `opaque` as rd_kafka_event_opaque() ---------------
+// --- asked: the answer comes as an event on `queue`, with `opaque` as rd_kafka_event_opaque()
+// ---------------
 
 void ask_topics(rd_kafka_t* client, std::span<const std::string> names, Timeout timeout,
                 rd_kafka_queue_t* queue, void* opaque = nullptr, bool with_operations = false);
@@ -81,8 +82,9 @@ absl::StatusOr<std::vector<CreatedTopic>> created_in(rd_kafka_event_t* event);
 
 // --- waited for, at most `timeout`; KAFKA_UNREACHABLE when nobody answers ----------------------------------
 
-absl::StatusOr<std::vector<TopicFacts>> describe_topics(rd_kafka_t* client, std::span<const std::string> names,
-                                                        Timeout timeout, bool with_operations = false);
+absl::StatusOr<std::vector<TopicFacts>> describe_topics(rd_kafka_t* client,
+                                                        std::span<const std::string> names, Timeout timeout,
+                                                        bool with_operations = false);
 absl::StatusOr<std::vector<TopicSettings>> describe_settings(rd_kafka_t* client,
                                                              std::span<const std::string> topics,
                                                              Timeout timeout);
