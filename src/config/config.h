@@ -115,6 +115,7 @@ struct CheckpointConfig {
   std::string file;                                        ///< Filled in: <data.dir>/<name>.checkpoint.
   std::string topic = "millrace-checkpoints";
   CheckpointConflict conflict = CheckpointConflict::kTakeover;
+  std::int64_t heartbeat_ms = 3'000;  ///< In a topic: the longest silence of an instance that lives.
 };
 
 /// One pipeline: a database, what is captured, where it goes.
