@@ -41,6 +41,14 @@ millrace_archive(xxhash LIBRARY libxxhash.a HEADER xxhash.h)
 millrace_archive(libpq LIBRARY libpq.a HEADER libpq-fe.h ROOT ${MILLRACE_DEPS}/libpq)
 set_property(TARGET third_party_libpq APPEND PROPERTY INTERFACE_LINK_LIBRARIES
   ${MILLRACE_DEPS}/libpq/lib/libpgcommon_shlib.a ${MILLRACE_DEPS}/libpq/lib/libpgport_shlib.a OpenSSL::SSL OpenSSL::Crypto)
+# librdkafka with its HTTP client inside, built by deploy/setup; what it compresses with is Debian's.
+millrace_archive(rdkafka LIBRARY librdkafka.a HEADER librdkafka/rdkafka.h ROOT ${MILLRACE_DEPS}/rdkafka)
+millrace_archive(zstd LIBRARY libzstd.a HEADER zstd.h)
+millrace_archive(lz4 LIBRARY liblz4.a HEADER lz4frame.h)
+millrace_archive(zlib LIBRARY libz.a HEADER zlib.h)
+set_property(TARGET third_party_rdkafka APPEND PROPERTY INTERFACE_LINK_LIBRARIES OpenSSL::SSL OpenSSL::Crypto
+  third_party::zstd third_party::lz4 third_party::zlib m Threads::Threads ${CMAKE_DL_LIBS})
+add_library(millrace::rdkafka ALIAS third_party_rdkafka)
 
 set(CMAKE_FIND_LIBRARY_SUFFIXES .a .so)
 find_package(GTest REQUIRED)
