@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sink/kafka/kafka_sink.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <deque>
+#include <limits>
+#include <optional>
+
+#include "base/check.h"
+#include "base/concat.h"
+#include "base/log.h"
+#include "base/reason_code.h"
+#include "kafka/admin.h"
+#include "kafka/errors.h"
+#include "sink/kafka/in_flight.h"
+#include "sink/kafka/partition_offsets.h"
+#include "sink/kafka/producer.h"
+#include "sink/kafka/record_size.h"
+#include "sink/kafka/topic_book.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr kafka::Timeout kAnswerTimeout{10'000};
+constexpr kafka::Timeout kOpenSlice{1'000};
+constexpr std::int64_t kStaleAgainUs = 100'000;
+constexpr std::int64_t kStalePatienceUs = 60'000'000;
+constexpr std::int64_t kTroubleIntervalUs = 10'000'000;
+/// A fatal error is told before the report of the record that caused it: what it says is better.
+constexpr std::int64_t kFatalPatienceUs = 500'000;
+
+/// Where in the source's log a change stands, as its envelope says: for messages about one record.
+std::string_view place_of(const Record& record) {
+  const std::string_view value(reinterpret_cast<const char*>(record.value), record.value_size);
+  const std::size_t begin = value.rfind("\"schema\":\"");
+  const std::size_t end = begin == std::string_view::npos ? begin : value.find(",\"xmin\":", begin);
+  return end == std::string_view::npos ? std::string_view() : value.substr(begin, end - begin);
+}
+
+std::int64_t setting(const KafkaConfig& config, std::string_view name, std::int64_t otherwise) {
+  std::int64_t value = otherwise;
+  for (const KafkaProperty& property : config.properties) {
+    if (property.name == name) value = std::strtoll(property.value.reveal().c_str(), nullptr, 10);
+  }
+  return value;
+}
+
+bool compresses(const KafkaConfig& config) {
+  bool does = false;
+  for (const KafkaProperty& property : config.properties) {
+    if (property.name == "compression.type" || property.name == "compression.codec") {
+      does = property.value.reveal() != "none";
+    }
+  }
+  return does;
+}
+
+class KafkaSink final : public RecordSink {
+ public:
+  KafkaSink(KafkaSinkOptions options, Reactor& reactor, const Clock& clock)
+      : options_(std::move(options)),
+        reactor_(reactor),
+        clock_(clock),
+        headers_(options_.context_headers),
+        book_({.rules = TopicRules(options_.kafka.create_topics, options_.kafka.creation_groups)}),
+        batch_bytes_(setting(options_.kafka, "batch.size", 1'000'000)),
+        message_bytes_max_(setting(options_.kafka, "message.max.bytes", 100'000'000)),
+        compresses_(compresses(options_.kafka)),
+        wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        woken_(*this) {}
+  KafkaSink(const KafkaSink&) = delete;
+  KafkaSink& operator=(const KafkaSink&) = delete;
+
+  ~KafkaSink() override {
+    let_go();
+    if (woken_.under_way) reactor_.cancel_and_wait(&woken_);
+    if (wake_fd_ >= 0) ::close(wake_fd_);
+  }
+
+  absl::StatusOr<SinkResume> open(std::string_view state, bool) override {
+    if (wake_fd_ < 0) return reason_error(ReasonCode::kInternal, "no eventfd for the Kafka producer");
+    if (absl::Status status = offsets_.restore(state); !status.ok()) return status;
+    absl::StatusOr<Producer*> first = producer_for(-1);
+    if (!first.ok()) return first.status();
+    answers_.reset(rd_kafka_queue_new((*first)->client()));
+    rd_kafka_queue_io_event_enable(answers_.get(), wake_fd_, &kOne, sizeof kOne);
+    const absl::StatusOr<std::string> cluster = wait_for_cluster();
+    if (!cluster.ok()) return cluster.status();
+    if (!offsets_.cluster().empty() && !cluster->empty() && offsets_.cluster() != *cluster) {
+      return with_reason(absl::DataLossError(concat("the checkpoint belongs to the Kafka cluster ",
+                                                    offsets_.cluster(), ", and this one is ", *cluster)),
+                         ReasonCode::kCheckpointMismatch);
+    }
+    if (!cluster->empty()) offsets_.set_cluster(*cluster);
+    if (absl::Status status = look_at_topics(); !status.ok()) return status;
+    arm();
+    return SinkResume{};
+  }
+
+  bool ready() const noexcept override {
+    return status_.ok() && in_flight_.memory_bytes() < options_.memory_bytes_max;
+  }
+
+  void submit(Piece* piece) override {
+    std::size_t memory_bytes = 0;
+    for (const Record& record : piece->records) {
+      const auto [headers, header_bytes] = headers_.wire_size(record);
+      memory_bytes += message_memory_bytes(record.key_size, headers, header_bytes);
+    }
+    InFlightPieces::Entry& entry = in_flight_.add(piece, memory_bytes);
+    for (std::size_t i = 0; i < piece->records.size() && status_.ok(); ++i) {
+      hand_over(piece->records[i], entry.records[i]);
+    }
+  }
+
+  Piece* poll(std::int64_t now_us) override {
+    if (!status_.ok()) return nullptr;
+    now_us_ = now_us;
+    drain_events();
+    move_topics();
+    if (fatal_until_us_ <= now_us && status_.ok()) status_ = fatal_;
+    if (!status_.ok()) return nullptr;
+    pass_rest();
+    const InFlightPieces::Entry* const done = in_flight_.take_delivered();
+    if (done == nullptr) return nullptr;
+    passing_ = done;
+    passed_records_ = 0;
+    return done->piece;
+  }
+
+  absl::Status status() const override { return status_; }
+
+  void pass(const Piece& piece, std::size_t mark) override {
+    MILLRACE_CHECK(passing_ != nullptr && passing_->piece == &piece, "marks pass with the piece handed back");
+    pass_records(piece.marks[mark].record_end);
+  }
+
+  std::string state() const override { return offsets_.to_json(); }
+
+  /// Everything submitted is with librdkafka already.
+  void flush() override {}
+
+  std::int64_t next_deadline_us() const noexcept override {
+    if (!status_.ok()) return kNever;
+    std::int64_t deadline = std::min(book_.next_deadline_us(), fatal_until_us_);
+    if (stale_ > 0) deadline = std::min(deadline, stale_next_us_);
+    return deadline;
+  }
+
+  void let_go() override {
+    if (producers_.empty()) return;
+    // Topics and queues belong to their clients.
+    topics_.clear();
+    if (answers_ != nullptr) rd_kafka_queue_io_event_enable(answers_.get(), -1, nullptr, 0);
+    answers_.reset();
+    const std::int64_t began_us = clock_.monotonic_us();
+    const std::uint64_t outstanding = in_flight_.outstanding();
+    producers_.clear();
+    const std::int64_t took_ms = (clock_.monotonic_us() - began_us) / 1000;
+    if (outstanding > 0 || took_ms > 1'000) {
+      log_info("kafka", "producer closed", {{"records_given_up", outstanding}, {"ms", took_ms}});
+    }
+    if (status_.ok()) status_ = absl::CancelledError("closed");
+  }
+
+ private:
+  static constexpr std::uint64_t kOne = 1;
+
+  /// A topic by Topic::id.
+  struct TopicState {
+    std::string name;
+    Producer* producer = nullptr;  ///< nullptr: not known yet.
+    kafka::TopicPtr handle;
+    std::int32_t partitions = 0;
+    std::uint32_t first_place = 0;
+    std::size_t bytes_max = 0;  ///< Of a record.
+    bool asked = false;
+    /// Records that wait, in order; every later one of the topic goes behind them.
+    std::deque<InFlightRecord*> waiting;
+    std::int64_t stale_since_us = 0;  ///< The producer does not know what the book knows; 0: it does.
+  };
+
+  struct ProducerSlot {
+    std::int64_t batch_bytes_max;  ///< -1: as configured.
+    std::unique_ptr<Producer> producer;
+    KafkaView view;
+  };
+
+  class Woken final : public Completion {
+   public:
+    explicit Woken(KafkaSink& sink) : sink_(sink) {}
+    void complete(int result) override {
+      under_way = false;
+      if (result < 0) return;
+      std::uint64_t count;
+      [[maybe_unused]] const ssize_t got = ::read(sink_.wake_fd_, &count, sizeof count);
+      sink_.arm();
+    }
+    bool under_way = false;
+
+   private:
+    KafkaSink& sink_;
+  };
+
+  void arm() {
+    if (woken_.under_way || producers_.empty()) return;
+    woken_.under_way = true;
+    reactor_.poll_fd(wake_fd_, POLLIN, &woken_);
+  }
+
+  // --- producers ---------------------------------------------------------------------------------------------
+
+  /// Brokers compare a whole batch with max.message.bytes, and librdkafka's batch.size is one for all topics:
+  /// topics with a smaller limit have a producer with smaller batches.
+  absl::StatusOr<Producer*> producer_for(std::int64_t message_bytes_max) {
+    std::int64_t batch_bytes_max = -1;
+    if (message_bytes_max >= 0 && message_bytes_max < batch_bytes_) {
+      batch_bytes_max = static_cast<std::int64_t>(
+          std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(message_bytes_max, 1))));
+    }
+    for (ProducerSlot& slot : producers_) {
+      if (slot.batch_bytes_max == batch_bytes_max) return slot.producer.get();
+    }
+    absl::StatusOr<std::unique_ptr<Producer>> made =
+        Producer::create(options_.kafka, options_.pipeline, std::max<std::int64_t>(batch_bytes_max, 0), wake_fd_);
+    if (!made.ok()) return made.status();
+    producers_.push_back({batch_bytes_max, *std::move(made), {}});
+    return producers_.back().producer.get();
+  }
+
+  absl::StatusOr<std::string> wait_for_cluster() {
+    const std::int64_t until_us = clock_.monotonic_us() + options_.open_patience_us;
+    for (;;) {
+      const absl::StatusOr<kafka::ClusterFacts> facts =
+          kafka::describe_cluster(producers_.front().producer->client(), kOpenSlice);
+      now_us_ = clock_.monotonic_us();
+      drain_events();  // what the connections met: better words than "timed out"
+      if (!status_.ok()) return status_;
+      if (facts.ok()) {
+        trouble_passed();
+        return facts->id;
+      }
+      if (options_.stop_requested()) return absl::CancelledError("stopped while Kafka was waited for");
+      const ReasonCode reason = reason_of(trouble_);
+      const bool refused = reason == ReasonCode::kKafkaAuthFailed || reason == ReasonCode::kKafkaTlsFailed ||
+                           reason_of(facts.status()) == ReasonCode::kKafkaPermissionDenied;
+      if (refused) return trouble_.ok() ? facts.status() : trouble_;
+      if (now_us_ >= until_us) return trouble_.ok() ? facts.status() : trouble_;
+    }
+  }
+
+  /// What was delivered must still be there.
+  absl::Status look_at_topics() {
+    std::vector<std::string> names;
+    for (const auto& [name, topic] : offsets_.topics()) names.push_back(name);
+    if (names.empty()) return absl::OkStatus();
+    const auto facts =
+        kafka::describe_topics(producers_.front().producer->client(), names, kAnswerTimeout);
+    if (!facts.ok()) return facts.status();
+    for (const kafka::TopicFacts& topic : *facts) {
+      const auto found = offsets_.topics().find(topic.name);
+      if (found == offsets_.topics().end()) continue;
+      const bool missing = topic.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                           topic.error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+      if (missing) {
+        log_warn("kafka", "a topic that was delivered to is gone; it is made again when its table changes",
+                 {{"topic", topic.name}});
+        offsets_.forget(topic.name);
+        continue;
+      }
+      if (!topic.exists()) continue;  // in trouble: the first record will tell
+      const std::string& known_id = found->second.id;
+      if (!known_id.empty() && !topic.id.empty() && known_id != topic.id) {
+        return lost(concat("topic ", topic.name, " was deleted and made again since: its id was ", known_id,
+                           " and is ", topic.id));
+      }
+      for (const auto& [partition, next] : found->second.next) {
+        if (absl::Status status = look_at_end(topic.name, partition, next); !status.ok()) return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status look_at_end(const std::string& topic, std::int32_t partition, std::int64_t next) {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const rd_kafka_resp_err_t error =
+        rd_kafka_query_watermark_offsets(producers_.front().producer->client(), topic.c_str(), partition, &low,
+                                         &high, static_cast<int>(kAnswerTimeout.count()));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // The right to read a topic is nothing that a producer needs.
+      if (kafka::classify(error).reason == ReasonCode::kKafkaPermissionDenied) return absl::OkStatus();
+      return kafka::error_status(error, concat("asking for the end of topic ", topic, "[", partition, "]"));
+    }
+    if (high >= next) return absl::OkStatus();
+    return lost(concat("topic ", topic, " partition ", partition, " ends at offset ", high, ", and ", next,
+                       " was reached: records are gone"));
+  }
+
+  static absl::Status lost(std::string_view what) { return reason_error(ReasonCode::kTopicLostData, what); }
+
+  // --- records -----------------------------------------------------------------------------------------------
+
+  void hand_over(const Record& record, InFlightRecord& under_way) {
+    TopicState& topic = state_of(*record.topic);
+    if (topic.producer == nullptr || !topic.waiting.empty()) {
+      topic.waiting.push_back(&under_way);
+      return;
+    }
+    if (!produce(topic, record, under_way)) topic.waiting.push_back(&under_way);
+  }
+
+  TopicState& state_of(const Topic& topic) {
+    if (topic.id >= topics_.size()) topics_.resize(topic.id + 1);
+    TopicState& state = topics_[topic.id];
+    if (!state.asked) {
+      state.asked = true;
+      state.name = topic.name;
+      ids_[topic.name] = topic.id;
+      book_.want(topic.name, clock_.monotonic_us());
+    }
+    return state;
+  }
+
+  /// False: not now; it waits at the head of its topic. After a failure `status_` is set.
+  bool produce(TopicState& topic, const Record& record, InFlightRecord& under_way) {
+    const auto [headers, header_bytes] = headers_.wire_size(record);
+    const std::size_t size = batch_of_one_bytes(record.key == nullptr ? -1 : record.key_size,
+                                                record.value == nullptr ? -1 : record.value_size, headers,
+                                                header_bytes);
+    if (size > topic.bytes_max) {
+      status_ = too_large(topic, record, size);
+      return true;
+    }
+    const auto partition =
+        static_cast<std::int32_t>((record.partition_hash & 0x7fff'ffffU) %
+                                  static_cast<std::uint32_t>(topic.partitions));
+    under_way.place = topic.first_place + static_cast<std::uint32_t>(partition);
+    const rd_kafka_resp_err_t error = topic.producer->produce(topic.handle.get(), partition, record,
+                                                              headers_.make(record), &under_way);
+    switch (error) {
+      case RD_KAFKA_RESP_ERR_NO_ERROR:
+        if (topic.stale_since_us != 0) {
+          topic.stale_since_us = 0;
+          --stale_;
+        }
+        return true;
+      case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+      case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        // The producer's own picture of the topic is older than the book's: it will learn.
+        now_us_ = std::max(now_us_, clock_.monotonic_us());
+        if (topic.stale_since_us == 0) {
+          topic.stale_since_us = now_us_;
+          ++stale_;
+        } else if (now_us_ - topic.stale_since_us > kStalePatienceUs) {
+          status_ = kafka::error_status(error, concat("topic ", topic.name));
+          return true;
+        }
+        stale_next_us_ = now_us_ + kStaleAgainUs;
+        return false;
+      default:
+        failed(error, {}, record);
+        return true;
+    }
+  }
+
+  absl::Status too_large(const TopicState& topic, const Record& record, std::size_t size) const {
+    return reason_error(ReasonCode::kRecordTooLarge,
+                        concat("a record for topic ", topic.name, " (", place_of(record), ") has ", size,
+                               " bytes, and the topic takes ", topic.bytes_max));
+  }
+
+  void serve_waiting(TopicState& topic) {
+    while (!topic.waiting.empty() && status_.ok()) {
+      InFlightRecord* const next = topic.waiting.front();
+      const InFlightPieces::Entry& entry = in_flight_.entry(next->entry);
+      const Record& record = entry.piece->records[static_cast<std::size_t>(next - entry.records.data())];
+      if (!produce(topic, record, *next)) return;
+      topic.waiting.pop_front();
+    }
+  }
+
+  void failed(rd_kafka_resp_err_t error, std::string_view words, const Record& record) {
+    if (!status_.ok()) return;
+    if (error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+      return note_fatal();
+    }
+    const std::string_view place = place_of(record);
+    status_ = kafka::error_status(error,
+                                  concat("a record for topic ", record.topic->name, place.empty() ? "" : " (",
+                                         place, place.empty() ? "" : ")", " was not taken"),
+                                  words);
+  }
+
+  // --- events ------------------------------------------------------------------------------------------------
+
+  void drain_events() {
+    for (ProducerSlot& slot : producers_) {
+      while (const kafka::EventPtr event = slot.producer->next_event()) on_event(slot, event.get());
+    }
+    while (answers_ != nullptr) {
+      const kafka::EventPtr event(rd_kafka_queue_poll(answers_.get(), 0));
+      if (event == nullptr) break;
+      on_answer(event.get());
+    }
+  }
+
+  void on_event(ProducerSlot& slot, rd_kafka_event_t* event) {
+    switch (rd_kafka_event_type(event)) {
+      case RD_KAFKA_EVENT_DR:
+        return on_deliveries(event);
+      case RD_KAFKA_EVENT_ERROR:
+        return on_error(slot, event);
+      case RD_KAFKA_EVENT_STATS: {
+        slot.view = parse_statistics(rd_kafka_event_stats(event));
+        KafkaView all;
+        for (const ProducerSlot& each : producers_) add(all, each.view);
+        return options_.on_statistics(all);
+      }
+      default:
+        return;
+    }
+  }
+
+  void on_deliveries(rd_kafka_event_t* event) {
+    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
+      auto& under_way = *static_cast<InFlightRecord*>(message->_private);
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
+        in_flight_.delivered(under_way, message->offset);
+        continue;
+      }
+      const InFlightPieces::Entry& entry = in_flight_.entry(under_way.entry);
+      const auto index = static_cast<std::size_t>(&under_way - entry.records.data());
+      failed(message->err, {}, entry.piece->records[index]);
+    }
+    if (!trouble_.ok() && status_.ok() && fatal_.ok()) trouble_passed();
+  }
+
+  void on_error(const ProducerSlot& slot, rd_kafka_event_t* event) {
+    const rd_kafka_resp_err_t error = rd_kafka_event_error(event);
+    const char* const words = rd_kafka_event_error_string(event);
+    if (rd_kafka_event_error_is_fatal(event) != 0 || error == RD_KAFKA_RESP_ERR__FATAL) {
+      char fatal_words[512] = "";
+      const rd_kafka_resp_err_t cause =
+          rd_kafka_fatal_error(slot.producer->client(), fatal_words, sizeof fatal_words);
+      fatal_ = kafka::error_status(cause == RD_KAFKA_RESP_ERR_NO_ERROR ? error : cause,
+                                   "the producer cannot go on", fatal_words);
+      return note_fatal();
+    }
+    trouble(kafka::error_status(error, "Kafka", words == nullptr ? "" : words));
+  }
+
+  void note_fatal() {
+    if (fatal_.ok()) fatal_ = reason_error(ReasonCode::kDeliveryFailed, "the producer cannot go on");
+    fatal_until_us_ = std::min(fatal_until_us_, now_us_ + kFatalPatienceUs);
+  }
+
+  void trouble(absl::Status status) {
+    const bool same = reason_of(status) == reason_of(trouble_);
+    if (same && now_us_ - trouble_told_us_ < kTroubleIntervalUs) return;
+    // "All brokers are down" says less than why the last one is.
+    if (!trouble_.ok() && now_us_ - trouble_told_us_ < kTroubleIntervalUs &&
+        reason_of(status) == ReasonCode::kKafkaUnreachable) {
+      return;
+    }
+    trouble_told_us_ = now_us_;
+    trouble_ = std::move(status);
+    options_.on_trouble(trouble_);
+    log_warn("kafka", "trouble that is being retried",
+             {{"error", std::string(trouble_.message())}, {"records_in_flight", in_flight_.outstanding()}});
+  }
+
+  void trouble_passed() {
+    if (trouble_.ok()) return;
+    trouble_ = absl::OkStatus();
+    options_.on_trouble(trouble_);
+    log_info("kafka", "trouble has passed: records are acknowledged again");
+  }
+
+  // --- topics ------------------------------------------------------------------------------------------------
+
+  void on_answer(rd_kafka_event_t* event) {
+    switch (rd_kafka_event_type(event)) {
+      case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
+        return book_.described(kafka::topics_in(event), now_us_);
+      case RD_KAFKA_EVENT_CREATETOPICS_RESULT:
+        return book_.created(kafka::created_in(event), now_us_);
+      case RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT:
+        return book_.settings(kafka::settings_in(event), now_us_);
+      default:
+        return;
+    }
+  }
+
+  void move_topics() {
+    if (book_.idle() && stale_ == 0) return;
+    for (const TopicBook::Known& known : book_.take_known()) meet(known);
+    const TopicBook::Questions questions = book_.due(now_us_);
+    rd_kafka_t* const client = producers_.front().producer->client();
+    if (!questions.describe.empty()) {
+      kafka::ask_topics(client, questions.describe, kAnswerTimeout, answers_.get());
+    }
+    if (!questions.create.empty()) {
+      kafka::ask_to_create(client, questions.create, kAnswerTimeout, answers_.get());
+    }
+    if (!questions.settings.empty()) {
+      kafka::ask_settings(client, questions.settings, kAnswerTimeout, answers_.get());
+    }
+    if (!book_.status().ok() && status_.ok()) status_ = book_.status();
+    if (!book_.trouble().ok()) trouble(book_.trouble());
+    if (stale_ > 0 && now_us_ >= stale_next_us_) {
+      for (TopicState& topic : topics_) {
+        if (topic.stale_since_us != 0) serve_waiting(topic);
+      }
+    }
+  }
+
+  void meet(const TopicBook::Known& known) {
+    TopicState& topic = topics_[ids_.at(known.name)];
+    absl::StatusOr<Producer*> producer = producer_for(known.message_bytes_max);
+    if (!producer.ok()) {
+      status_ = producer.status();
+      return;
+    }
+    topic.producer = *producer;
+    topic.handle = topic.producer->open_topic(known.name);
+    topic.partitions = known.partitions;
+    topic.first_place = offsets_.add_topic(known.name, known.id, known.partitions);
+    // A compressed record may pass where the plain one would not: the broker decides.
+    std::int64_t bytes_max = message_bytes_max_;
+    if (known.message_bytes_max >= 0 && !compresses_) bytes_max = std::min(bytes_max, known.message_bytes_max);
+    topic.bytes_max = static_cast<std::size_t>(bytes_max);
+    serve_waiting(topic);
+  }
+
+  // --- positions ---------------------------------------------------------------------------------------------
+
+  void pass_records(std::size_t end) {
+    for (; passed_records_ < end; ++passed_records_) {
+      const InFlightRecord& record = passing_->records[passed_records_];
+      offsets_.passed(record.place, record.offset);
+    }
+  }
+
+  /// Of the piece handed back before: what stands behind its last mark.
+  void pass_rest() {
+    if (passing_ == nullptr) return;
+    pass_records(passing_->records.size());
+    passing_ = nullptr;
+  }
+
+  const KafkaSinkOptions options_;
+  Reactor& reactor_;
+  const Clock& clock_;
+  const RecordHeaders headers_;
+  TopicBook book_;
+  const std::int64_t batch_bytes_;
+  const std::int64_t message_bytes_max_;
+  const bool compresses_;
+  const int wake_fd_;
+  Woken woken_;
+
+  absl::Status status_;
+  std::int64_t now_us_ = 0;
+  absl::Status fatal_;
+  std::int64_t fatal_until_us_ = kNever;
+  absl::Status trouble_;
+  std::int64_t trouble_told_us_ = std::numeric_limits<std::int64_t>::min() / 2;
+
+  std::vector<ProducerSlot> producers_;  ///< The first one also asks.
+  kafka::QueuePtr answers_;
+  std::vector<TopicState> topics_;  ///< By Topic::id.
+  std::map<std::string, std::uint32_t, std::less<>> ids_;
+  std::size_t stale_ = 0;
+  std::int64_t stale_next_us_ = kNever;
+
+  InFlightPieces in_flight_;
+  PartitionOffsets offsets_;
+  const InFlightPieces::Entry* passing_ = nullptr;
+  std::size_t passed_records_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<RecordSink> make_kafka_sink(KafkaSinkOptions options, Reactor& reactor, const Clock& clock) {
+  return std::make_unique<KafkaSink>(std::move(options), reactor, clock);
+}
+
+}  // namespace millrace

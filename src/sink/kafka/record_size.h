@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a record costs: on the wire, where a topic limits it, and in librdkafka's memory, where we do.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace millrace {
+
+/// Bytes of a varint as records have them: zigzag, seven bits a byte.
+constexpr std::size_t varint_bytes(std::int64_t value) noexcept {
+  auto rest = (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+  std::size_t bytes = 1;
+  while (rest >= 0x80) {
+    rest >>= 7;
+    ++bytes;
+  }
+  return bytes;
+}
+
+/// A header's part of a record.
+constexpr std::size_t header_wire_bytes(std::size_t name, std::size_t value) noexcept {
+  return varint_bytes(static_cast<std::int64_t>(name)) + name +
+         varint_bytes(static_cast<std::int64_t>(value)) + value;
+}
+
+/// A record alone in a batch, not compressed: what a broker compares with max.message.bytes. `key` and
+/// `value`: their size, or -1 for null.
+/// Source: Apache Kafka documentation, Message Format, Record Batch and Record.
+constexpr std::size_t batch_of_one_bytes(std::int64_t key, std::int64_t value, std::size_t headers,
+                                         std::size_t header_bytes) noexcept {
+  constexpr std::size_t kBatchHead = 61;
+  constexpr std::size_t kAttributesAndDeltas = 1 + 1 + 1;
+  const std::size_t body = kAttributesAndDeltas + varint_bytes(key) +
+                           static_cast<std::size_t>(key > 0 ? key : 0) + varint_bytes(value) +
+                           static_cast<std::size_t>(value > 0 ? value : 0) +
+                           varint_bytes(static_cast<std::int64_t>(headers)) + header_bytes;
+  return kBatchHead + varint_bytes(static_cast<std::int64_t>(body)) + body;
+}
+
+/// What librdkafka allocates for a message beside its value, which stays ours: its own struct, the key in it,
+/// and each header as a block. With malloc's share; measured on 2.15, 64-bit.
+inline constexpr std::size_t kMessageBytes = 224;
+inline constexpr std::size_t kHeaderListBytes = 96;
+inline constexpr std::size_t kHeaderBlockBytes = 64;
+
+constexpr std::size_t message_memory_bytes(std::size_t key, std::size_t headers,
+                                           std::size_t header_bytes) noexcept {
+  return kMessageBytes + key + (headers == 0 ? 0 : kHeaderListBytes + headers * kHeaderBlockBytes + header_bytes);
+}
+
+}  // namespace millrace
