@@ -54,7 +54,7 @@ def check(recording, truth, *, repeats=BETWEEN_RUNS, holes=False):
             marks = recording.watermarks.get(topic)
             walk.walk([reader.read(record) for record in records], marks[partition] if marks else None)
     reader.finish()
-    history = History(truth.shape, findings, truth)
+    history = History(truth, findings)
     history.replay(walk.kept)
     places = {xid: _highest(events) for xid, events in history.transactions.items()}
     return Result(findings, len(recording.records), walk.repeats, history.superseded, walk.runs, places)

@@ -7,19 +7,20 @@ import json
 
 from workload import PAD_UNCHANGED, chain, change_digest, digest_text, seal_is_right
 
-MOVED_RANK = {"d": 0, "t": 1}
+# Of one position: a message's is the end of its entry in the log, where the next change's begins; a change of key is three records.
+RANKS = {"m": 0, "d": 1, "t": 2}
 
 
 class History:
     """Takes the kept events of all partitions, in any order."""
 
-    def __init__(self, shape, findings, truth=None):
-        self.tables = shape.tables()
+    def __init__(self, truth, findings):
+        self.tables = truth.shape.tables()
         self.findings = findings
         self.truth = truth
-        self.bank = shape.accounts * shape.balance
+        self.bank = truth.shape.accounts * truth.shape.balance
         self.rows = {name: {} for name in self.tables}
-        self.committed = dict(truth.transactions) if truth else None
+        self.committed = dict(truth.transactions)  # behind the snapshot
         self.transactions = {}  # {xid: events}, in the order of the commits
         self.superseded = 0  # rows of snapshots that were broken off
 
@@ -28,8 +29,7 @@ class History:
         for xid, found in self._by_commit([event for event in events if event.op in "cudtm" and event.op]):
             self.transactions[xid] = found
             self._transaction(xid, found)
-        if self.truth:
-            self._compare_with_the_server()
+        self._compare_with_the_server()
 
     def _snapshot(self, reads):
         if not reads:
@@ -44,6 +44,13 @@ class History:
             if key in rows:
                 self.findings.add("phantom", event.record, f"the snapshot holds {event.table} {key} twice")
             rows[key] = event.after
+        # A snapshot holds the first transactions up to some place: the last of each writer's, up to the last of those.
+        seen = {row["xid"] for row in self.rows["progress"].values()}
+        order = list(self.committed)
+        while order and order[-1] not in seen:
+            order.pop()
+        for xid in order:
+            del self.committed[xid]
 
     def _by_commit(self, events):
         """[(xid, events in their order)], in the order of the commits."""
@@ -61,7 +68,7 @@ class History:
                     if getattr(event, what) != usual:
                         self.findings.add("altered", event.record,
                                           f"{what} is {getattr(event, what)}, elsewhere in transaction {xid} {usual}")
-            found.sort(key=lambda event: (event.lsn, MOVED_RANK.get(event.op, 2)))
+            found.sort(key=lambda event: (event.lsn, RANKS.get(event.op, 3)))
         at = {}
         for xid, previous in places.items():
             if previous in at:
@@ -163,10 +170,9 @@ class History:
     def _whole(self, xid, events, mark):
         """The mark says what the transaction holds, and which one of its writer it is."""
         first = events[0].record
-        known = self.committed is None or xid in self.committed
+        known = xid in self.committed
         if mark is None:
-            kind = "lost" if known and self.committed is not None else "phantom"
-            self.findings.add(kind, first, f"transaction {xid} has no mark; {len(events)} events")
+            self.findings.add("lost" if known else "phantom", first, f"transaction {xid} has no mark; {len(events)} events")
             return
         if not known:
             self.findings.add("phantom", first, f"transaction {xid} did not commit")

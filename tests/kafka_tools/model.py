@@ -53,6 +53,7 @@ class ModelDatabase:
         self.next_xid = 700
         self.lsn = 0x1500000
         self.last_commit = 0
+        self.behind_message = False
         self.time_us = EPOCH_US
         self.waiting = []
         self.log = []
@@ -72,14 +73,17 @@ class ModelDatabase:
                 ahead.pop(0)
                 continue
             changes = self.random.choice(able)
-            self.lsn += self.random.randrange(40, 400, 8)
             change = changes.pop(0)
+            # A message's position is its end, where the next entry begins.
+            self.lsn += 0 if self.behind_message else self.random.randrange(40, 400, 8)
+            self.behind_message = change.kind == "m"
             change.lsn = self.lsn
             while changes and change.group and changes[0].group == change.group:
                 changes.pop(0).lsn = self.lsn
 
     def _commit(self, transaction):
         self.lsn += 48
+        self.behind_message = False
         self.time_us += self.random.randrange(1, 40_000)
         transaction.commit_lsn, transaction.previous_commit, transaction.time_us = self.lsn, self.last_commit, self.time_us
         self.last_commit = self.lsn
@@ -307,5 +311,5 @@ def generate(shape, transactions, seed, *, partition_count=3, snapshot_at=0, cra
     changes = [pieces for transaction in streamed for pieces in pipeline.records_of(transaction)]
     broker.deliver(changes, crashes)
     truth = Truth(shape, PREFIX, {name: list(found.values()) for name, found in database.rows.items()},
-                  [(transaction.xid, transaction.commit_lsn) for transaction in streamed])
+                  [(transaction.xid, transaction.commit_lsn) for transaction in database.log])
     return broker.recording(), truth

@@ -12,7 +12,7 @@ class Truth:
     shape: Shape
     prefix: str  # topic.prefix
     rows: dict  # {table: [row, ...]}
-    transactions: list  # [(xid, LSN of the commit's end), ...] in the order of the commits, those of the workload only
+    transactions: list  # [(xid, LSN of the commit's end), ...] all of the writers' in the order of the commits
 
     def save(self, path):
         with open(path, "w", encoding="utf-8") as file:
