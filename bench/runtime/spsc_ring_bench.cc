@@ -60,5 +60,40 @@ void BM_SpscBatch(benchmark::State& state) {
 }
 BENCHMARK(BM_SpscBatch)->ArgName("items")->Arg(1)->Arg(8)->Arg(32)->Arg(128)->UseManualTime();
 
+// The reference: one word there and back. How far apart the host has put the two cores shows here first.
+void BM_CacheLineRoundTrip(benchmark::State& state) {
+  constexpr std::uint64_t kTrips = 200'000;
+  const std::vector<int> cores = usable_cores();
+  if (cores.size() < 2) return state.SkipWithError("two cores are needed");
+  if (!pin_thread(std::vector<int>{cores[1]}).ok()) return state.SkipWithError("cannot pin");
+  for (auto _ : state) {
+    alignas(kCacheLine) std::atomic<std::uint64_t> word{0};
+    std::thread other([&] {
+      static_cast<void>(pin_thread(std::vector<int>{cores[0]}));
+      for (std::uint64_t n = 0; n < 2 * kTrips; n += 2) {
+        while (word.load(std::memory_order_acquire) != n + 1) {
+        }
+        word.store(n + 2, std::memory_order_release);
+      }
+    });
+    std::uint64_t n = 0;
+    word.store(++n, std::memory_order_release);
+    while (word.load(std::memory_order_acquire) != n + 1) {
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    for (++n; n < 2 * kTrips; ++n) {
+      word.store(++n, std::memory_order_release);
+      while (word.load(std::memory_order_acquire) != n + 1) {
+      }
+    }
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    other.join();
+    if (word.load() != 2 * kTrips) state.SkipWithError("a trip was lost");
+  }
+  static_cast<void>(pin_thread(cores));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kTrips - 1));
+}
+BENCHMARK(BM_CacheLineRoundTrip)->UseManualTime();
+
 }  // namespace
 }  // namespace millrace
