@@ -314,8 +314,8 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "asan", "tsan", "fuzz"]
-FULL_STAGES = STAGES + ["tidy", "bench"]
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "asan", "tsan", "fuzz", "tidy"]
+FULL_STAGES = STAGES + ["bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
 
