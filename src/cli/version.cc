@@ -6,6 +6,7 @@
 
 #include <absl/base/config.h>
 #include <libpq-fe.h>
+#include <librdkafka/rdkafka.h>
 #include <openssl/crypto.h>
 #include <xxhash.h>
 #include <boost/version.hpp>
@@ -33,9 +34,10 @@ std::string boost_version() {
 }  // namespace
 
 int version_command(const Arguments& arguments, Io& io) {
-  const std::array<std::pair<std::string_view, std::string>, 8> versions = {{
+  const std::array<std::pair<std::string_view, std::string>, 9> versions = {{
       {"millrace", MILLRACE_VERSION},
       {"libpq", libpq_version()},
+      {"librdkafka", ::rd_kafka_version_str()},
       {"OpenSSL", ::OpenSSL_version(OPENSSL_VERSION_STRING)},
       {"liburing", MILLRACE_LIBURING_VERSION},
       {"Boost", boost_version()},

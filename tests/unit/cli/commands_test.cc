@@ -120,6 +120,7 @@ TEST(Commands, VersionNamesTheLibraries) {
     EXPECT_EQ(ran.code, 0);
     EXPECT_THAT(ran.out, StartsWith("millrace "));
     EXPECT_THAT(ran.out, HasSubstr("\nlibpq "));
+    EXPECT_THAT(ran.out, HasSubstr("\nlibrdkafka 2."));
     EXPECT_THAT(ran.out, HasSubstr("\nOpenSSL 3"));
   }
   EXPECT_TRUE(json::parse(run_words({"version", "--json"}).out).is_object());
