@@ -21,8 +21,7 @@ from psycopg2 import extensions
 from truth import Truth, lsn_number
 from workload import COPY_ROWS_MIN, Writer
 
-PREFIX = "p"
-RETRY = (psycopg2.Error,)
+AS_IN_LIFE = (extensions.QueryCanceledError, extensions.TransactionRollbackError, psycopg2.errors.LockNotAvailable)
 
 
 class PostgresSession:
@@ -90,11 +89,15 @@ def _copy_text(value):
 
 
 class PostgresWorkload:
-    """The writers of a shape on a server; one at a time per server, as its tables have fixed names."""
+    """The writers of a shape on a server; one at a time per server, as its tables have fixed names.
 
-    def __init__(self, server, shape, judge="judge"):
+    prefix  the topic.prefix of the pipeline
+    """
+
+    def __init__(self, server, shape, prefix="p", judge="judge"):
         self.server = server
         self.shape = shape
+        self.prefix = prefix
         self.judge = judge
         self.tables = shape.tables()
         self.writers = [Writer(shape, number) for number in range(1, shape.writers + 1)]
@@ -163,9 +166,8 @@ class PostgresWorkload:
                 while not self.stopping.is_set():
                     try:
                         self.commits += writer.run(session)
-                    except (extensions.QueryCanceledError, extensions.TransactionRollbackError,
-                            psycopg2.errors.LockNotAvailable):
-                        connection.rollback()  # a deadlock, or a lock that took too long: as in life
+                    except AS_IN_LIFE:  # a deadlock, or a lock that took too long
+                        connection.rollback()
                     if self.pause_s:
                         time.sleep(pauses.expovariate(1 / self.pause_s))
         except Exception as error:  # the test's own thread tells
@@ -179,7 +181,7 @@ class PostgresWorkload:
         for name, table in self.tables.items():
             found = self.server.execute(f"select * from {name}")
             rows[name] = [dict(zip(table.columns, row)) for row in found]
-        return Truth(self.shape, PREFIX, rows, self.commits_in_order())
+        return Truth(self.shape, self.prefix, rows, self.commits_in_order())
 
     def commits_in_order(self):
         """[(xid, LSN of the commit's end)] of the writers' transactions."""
