@@ -265,6 +265,11 @@ def stage_fuzz(log):
     return count
 
 
+def stage_checker(log):
+    """the judge of what stands in topics finds every class of error, and raises no false alarm"""
+    return pytest(log, "tests/kafka_tools", environment=full_environment())
+
+
 def stage_e2e(log):
     """the binary against real servers"""
     versions = os.environ.get("MILLRACE_PG_VERSIONS", "15 17 18" if FULL else "17")
@@ -314,7 +319,8 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "asan", "tsan", "fuzz", "tidy"]
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "checker", "quickstart", "e2e", "asan", "tsan", "fuzz",
+          "tidy"]
 FULL_STAGES = STAGES + ["bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
