@@ -12,6 +12,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests" / "servers"))
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "e2e"))
+# confluent_kafka, from tests/servers/fetch kafka
+sys.path.append(str(pathlib.Path(os.environ.get("MILLRACE_DEPS") or REPOSITORY / ".deps") / "servers" / "python"))
 
 from postgres import PostgresServer  # noqa: E402
 from program import Millrace  # noqa: E402

@@ -270,13 +270,13 @@ class KafkaServer(JavaProcess):
 
     # Clients
 
-    def client(self, **more):
-        """Properties for a client of librdkafka on the plain listener; `_` in names of keywords stands for `.`."""
-        return {"bootstrap.servers": self.bootstrap} | {name.replace("_", "."): value for name, value in more.items()}
+    def client(self, more=None):
+        """Properties for a client of librdkafka on the plain listener."""
+        return {"bootstrap.servers": self.bootstrap} | (more or {})
 
-    def sasl_client(self, mechanism="SCRAM-SHA-512", user="app", password="app-secret", **more):
+    def sasl_client(self, mechanism="SCRAM-SHA-512", user="app", password="app-secret", more=None):
         """The same for the SASL_SSL listener."""
-        return self.client(**more) | {
+        return self.client(more) | {
             "bootstrap.servers": self.sasl_bootstrap, "security.protocol": "SASL_SSL", "sasl.mechanism": mechanism,
             "sasl.username": user, "sasl.password": password, "ssl.ca.location": self.certificates.ca}
 
@@ -286,9 +286,9 @@ class KafkaServer(JavaProcess):
         from kafka_admin import KafkaAdmin
         return KafkaAdmin(self.client())
 
-    def configure(self, **properties):
-        """Changes server.properties (`_` for `.`); restart() makes it so."""
-        self.properties |= {name.replace("_", "."): value for name, value in properties.items()}
+    def configure(self, properties):
+        """Changes server.properties; restart() makes it so."""
+        self.properties |= properties
 
     # What JavaProcess asks
 
