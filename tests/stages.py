@@ -7,7 +7,6 @@ screen gets a line per stage, and the end of the log when it fails. build/ledger
 
 import argparse
 import dataclasses
-import glob
 import hashlib
 import json
 import os
@@ -273,7 +272,7 @@ def stage_checker(log):
 def stage_e2e(log):
     """the binary against real servers"""
     versions = os.environ.get("MILLRACE_PG_VERSIONS", "15 17 18" if FULL else "17")
-    log.run("tests/servers/fetch", *versions.split())
+    log.run("tests/servers/fetch", *versions.split(), "kafka", "debezium")
     return pytest(log, "tests/e2e", environment={"MILLRACE_PG_VERSIONS": versions, **full_environment()})
 
 
@@ -304,10 +303,10 @@ def stage_bench(log):
 
 def stage_perf(log):
     """whole-program comparisons; the report is in perf/results"""
-    log.run("tests/servers/fetch", "17")
+    log.run("tests/servers/fetch", "17", "kafka", "debezium")
     count = Count()
-    for program in sorted(glob.glob(str(REPOSITORY / "perf" / "postgres_*"))):
-        if os.access(program, os.X_OK) and os.path.isfile(program):
+    for program in sorted((REPOSITORY / "perf").iterdir()):
+        if os.access(program, os.X_OK) and program.is_file():
             count += Count(failed=1) if log.run(program, check=False) else Count(passed=1)
     if count.passed + count.failed == 0:
         raise StageFailed("nothing to run in perf/")
