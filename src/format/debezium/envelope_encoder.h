@@ -345,10 +345,10 @@ class EnvelopeEncoder final : public Encoder {
       if (!run_kernel(row, plan.value_fields(), after, old_values, writer)) return false;
       writer.raw(text_.head().view());
     }
-    // Twice to digits: copying what has just been written waits for it to be stored.
-    writer.integer(static_cast<std::int64_t>(row.change->position));
+    const format::IntegerText lsn(static_cast<std::int64_t>(row.change->position));
+    writer.integer(lsn);
     writer.raw(plan.middle.view());
-    writer.integer(static_cast<std::int64_t>(row.change->position));
+    writer.integer(lsn);
     char* const tail = writer.position();
     writer.raw(text_.tail().view());
     tail[text_.op_at()] = op;

@@ -29,37 +29,56 @@ struct ImageReport {
 using ImageKernel = char* (*)(const Plan& plan, std::span<const FieldPlan> fields, const FieldView* values,
                               const FieldView* old_values, char* out, ImageReport& report) noexcept;
 
-/// @tparam Rows  has write_value(conversion, field, writer), as in source/postgres/row_decoder.h.
+/// One value of any kind. A call, so that the row loop keeps its place in a register.
+template <class Rows, format::Isa isa>
+[[gnu::noinline]] char* write_any(const Plan& plan, const FieldPlan& field, FieldView value,
+                                  const FieldView* old_values, char* out, ImageReport& report) noexcept {
+  format::JsonWriter<isa> writer(out);
+  if (!value.has_value()) {
+    if (value.kind != FieldKind::kUnchanged) {
+      writer.raw(plan.text(field.unset));
+      return writer.position();
+    }
+    if (old_values == nullptr || !old_values[field.column].has_value()) {
+      report.unavailable += !field.has_marker;
+      writer.raw(plan.text(field.unavailable));
+      return writer.position();
+    }
+    value = old_values[field.column];
+  }
+  const DecodeError error = Rows::write_value(field.conversion, value, writer);
+  if (error) [[unlikely]] {
+    report.field = field.index;
+    if (error.reason != Reason::kUnrepresentable) {
+      report.error = error;
+      return nullptr;
+    }
+    ++report.unrepresentable;
+    writer.raw(plan.text(field.unset));
+  }
+  return writer.position();
+}
+
+/// @tparam Rows  has write_usual() and write_value(), as in source/postgres/row_decoder.h.
 template <class Rows, format::Isa isa>
 char* write_image(const Plan& plan, std::span<const FieldPlan> fields, const FieldView* values,
                   const FieldView* old_values, char* out, ImageReport& report) noexcept {
   format::JsonWriter<isa> writer(out);
   if (fields.empty()) writer.raw('{');
-  for (const FieldPlan& plan_of : fields) {
-    writer.raw(plan.text(plan_of.lead));
-    FieldView value = values[plan_of.column];
-    if (!value.has_value()) [[unlikely]] {
-      if (value.kind != FieldKind::kUnchanged) {
-        writer.raw(plan.text(plan_of.unset));
-        continue;
-      }
-      if (old_values == nullptr || !old_values[plan_of.column].has_value()) {
-        report.unavailable += !plan_of.has_marker;
-        writer.raw(plan.text(plan_of.unavailable));
-        continue;
-      }
-      value = old_values[plan_of.column];
+  const char* const texts = plan.texts();
+  for (const FieldPlan& field : fields) {
+    writer.raw({texts + field.lead.at, field.lead.size});
+    const FieldView value = values[field.column];
+    if (Rows::write_usual(field.conversion, value, writer)) [[likely]]
+      continue;
+    if (value.is_null()) {
+      writer.raw({texts + field.unset.at, field.unset.size});
+      continue;
     }
-    const DecodeError error = Rows::write_value(plan_of.conversion, value, writer);
-    if (error) [[unlikely]] {
-      report.field = static_cast<std::uint32_t>(&plan_of - fields.data());
-      if (error.reason != Reason::kUnrepresentable) {
-        report.error = error;
-        return nullptr;
-      }
-      ++report.unrepresentable;
-      writer.raw(plan.text(plan_of.unset));
-    }
+    char* const end = write_any<Rows, isa>(plan, field, value, old_values, writer.position(), report);
+    if (end == nullptr) [[unlikely]]
+      return nullptr;
+    writer.rewind(end);
   }
   return writer.position();
 }

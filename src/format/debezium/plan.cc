@@ -83,6 +83,7 @@ void Plan::add_fields(const std::vector<std::uint16_t>& columns, const std::vect
     field.has_marker = !text.marker.empty();
     field.unavailable = field.has_marker ? place(text.marker) : field.unset;
     field.column = column;
+    field.index = static_cast<std::uint16_t>(out.size());
     field.conversion = relation_->columns[column].conversion;
     out.push_back(std::move(field));
   }

@@ -27,6 +27,7 @@ struct FieldPlan {
   TextSpan unset;        ///< Shown for NULL, and for what is not known: the default, null or the type's zero.
   TextSpan unavailable;  ///< Shown for an unchanged TOAST value that no old tuple carries.
   std::uint16_t column = 0;
+  std::uint16_t index = 0;  ///< Among its plan's fields.
   bool has_marker = false;  ///< false: `unavailable` is `unset`, which is worth a count.
   Conversion conversion;
 };
@@ -53,7 +54,9 @@ class Plan {
   const std::vector<FieldPlan>& key_fields() const noexcept { return key_fields_; }
   const std::vector<FieldPlan>& value_fields() const noexcept { return value_fields_; }
 
-  std::string_view text(TextSpan span) const noexcept { return {block_.view().data() + span.at, span.size}; }
+  std::string_view text(TextSpan span) const noexcept { return {texts() + span.at, span.size}; }
+  /// Where TextSpans count from.
+  const char* texts() const noexcept { return block_.view().data(); }
 
   /// [{"schema":..,"payload":]    what precedes a key's payload
   std::string_view key_head() const noexcept { return key_head_.view(); }

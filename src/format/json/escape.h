@@ -70,13 +70,12 @@ struct Sse2Block {
   static std::uint32_t copy_and_look(const char* from, char* to) noexcept {
     const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v);
-    const __m128i last_control = _mm_set1_epi8(0x1F);
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, last_control), v);
+    // As signed bytes, controls and what is not ASCII are all below the space.
+    const __m128i below_space = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
     const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
     const __m128i backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-    const __m128i any = _mm_or_si128(_mm_or_si128(control, quote), _mm_or_si128(backslash, v));
-    return static_cast<std::uint32_t>(
-        _mm_movemask_epi8(any));  // the sign bits: of the byte itself, if not ASCII
+    const __m128i any = _mm_or_si128(below_space, _mm_or_si128(quote, backslash));
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(any));
   }
 };
 
@@ -90,14 +89,27 @@ struct Avx2Block {
   static std::uint32_t copy_and_look(const char* from, char* to) noexcept {
     const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v);
-    const __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(0x1F)), v);
+    const __m256i below_space = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v);
     const __m256i quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'));
     const __m256i backslash = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'));
-    const __m256i any = _mm256_or_si256(_mm256_or_si256(control, quote), _mm256_or_si256(backslash, v));
+    const __m256i any = _mm256_or_si256(below_space, _mm256_or_si256(quote, backslash));
     return static_cast<std::uint32_t>(_mm256_movemask_epi8(any));
   }
 };
 #endif
+
+/// Copies 32 bytes.
+template <Isa isa>
+[[gnu::always_inline]] inline void copy_32(const char* from, char* to) noexcept {
+#ifdef __AVX2__
+  if constexpr (isa == Isa::kAvx2) {
+    Avx2Block::copy(from, to);
+    return;
+  }
+#endif
+  Sse2Block::copy(from, to);
+  Sse2Block::copy(from + 16, to + 16);
+}
 
 template <Isa isa>
 struct Escaper;
@@ -130,11 +142,17 @@ struct Escaper<Isa::kScalar> {
   }
 };
 
+/// How far a text is read and written. By value, so that callers keep both in registers.
+struct Escaped {
+  const char* at;  ///< nullptr: not UTF-8.
+  char* out;
+};
+
 /// Handles what copy_and_look() found in the vector at `at`, which is already copied to `out`; `hits` is not
-/// 0. Moves both on, by a vector or to the end, or past it by the rest of a sequence. False: not UTF-8.
+/// 0. Moves both on, by a vector or to the end, or past it by the rest of a sequence.
 template <class Block>
-[[gnu::noinline]] bool escape_hits(const char*& at, const char* end, char*& out,
-                                   std::uint32_t hits) noexcept {
+[[gnu::noinline]] Escaped escape_hits(const char* at, const char* end, char* out,
+                                      std::uint32_t hits) noexcept {
   // What stands at at[i] belongs to out[i]; `out` moves when an escape takes more room than its byte.
   do {
     const auto i = static_cast<std::size_t>(std::countr_zero(hits));
@@ -145,7 +163,7 @@ template <class Block>
       Block::copy(at + next, out + next);
     } else {
       const std::size_t bytes = utf8_sequence_bytes(at + i, static_cast<std::size_t>(end - at) - i);
-      if (bytes == 0) return false;
+      if (bytes == 0) return {nullptr, out};
       next = i + bytes;
       if (bytes == 4) {
         out = put_surrogates(out + i, at + i) - next;
@@ -154,22 +172,18 @@ template <class Block>
         std::memcpy(out + i, at + i, 4);
       }
       if (next >= Block::kWidth) {
-        at += next;
-        out += next;
-        return true;
+        return {at + next, out + next};
       }
     }
     hits &= static_cast<std::uint32_t>(~std::uint64_t{0} << next);
   } while (hits != 0);
   const std::size_t done = std::min(Block::kWidth, static_cast<std::size_t>(end - at));
-  at += done;
-  out += done;
-  return true;
+  return {at + done, out + done};
 }
 
 template <class Block>
 struct VectorEscaper {
-  static char* escape(const char* at, std::size_t size, char* out) noexcept {
+  [[gnu::always_inline]] static char* escape(const char* at, std::size_t size, char* out) noexcept {
     const char* const end = at + size;
     while (at < end) {
       const auto left = static_cast<std::size_t>(end - at);
@@ -179,8 +193,11 @@ struct VectorEscaper {
         const std::size_t done = std::min(Block::kWidth, left);
         at += done;
         out += done;
-      } else if (!escape_hits<Block>(at, end, out, hits)) {
-        return nullptr;
+      } else {
+        const Escaped next = escape_hits<Block>(at, end, out, hits);
+        if (next.at == nullptr) return nullptr;
+        at = next.at;
+        out = next.out;
       }
     }
     return out;
@@ -200,7 +217,7 @@ struct Escaper<Isa::kAvx2> : VectorEscaper<Avx2Block> {};
 /// the result (6 bytes a byte at most) plus 64. @return behind the last character, or nullptr when the text
 /// is not UTF-8. Cost: a copy, about 1 ns an escape.
 template <Isa isa>
-inline char* escape_json(std::string_view text, char* out) noexcept {
+[[gnu::always_inline]] inline char* escape_json(std::string_view text, char* out) noexcept {
   return internal::Escaper<isa>::escape(text.data(), text.size(), out);
 }
 

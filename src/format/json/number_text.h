@@ -54,6 +54,53 @@ namespace internal {
   return internal::put_eight_digits(out, low);
 }
 
+/// The digits of a number, for more than one place: copying them from where they have just been written would
+/// wait for the store.
+class IntegerText {
+ public:
+  [[gnu::always_inline]] explicit IntegerText(std::int64_t v) noexcept : negative_(v < 0) {
+    constexpr std::uint64_t k8 = 100'000'000;
+    const auto bits = static_cast<std::uint64_t>(v);
+    std::uint64_t first = negative_ ? 0 - bits : bits;
+    if (first >= k8) {
+      tail_[0] = eight(first % k8);
+      first /= k8;
+      tail_size_ = 8;
+      if (first >= k8) [[unlikely]] {
+        tail_[1] = tail_[0];
+        tail_[0] = eight(first % k8);
+        first /= k8;
+        tail_size_ = 16;
+      }
+    }
+    char digits[8];
+    head_size_ = static_cast<std::uint32_t>(
+        internal::put_up_to_eight_digits(digits, static_cast<std::uint32_t>(first)) - digits);
+    std::memcpy(&head_, digits, sizeof head_);
+  }
+
+  /// Writes up to 25 bytes. @return behind the last digit.
+  [[gnu::always_inline]] char* put(char* out) const noexcept {
+    *out = '-';
+    out += negative_;
+    std::memcpy(out, &head_, sizeof head_);
+    out += head_size_;
+    std::memcpy(out, tail_, sizeof tail_);
+    return out + tail_size_;
+  }
+
+ private:
+  [[gnu::always_inline]] static std::uint64_t eight(std::uint64_t v) noexcept {
+    return internal::eight_digits(static_cast<std::uint32_t>(v)) | 0x3030'3030'3030'3030;
+  }
+
+  bool negative_;
+  std::uint32_t head_size_;
+  std::uint32_t tail_size_ = 0;
+  std::uint64_t head_;
+  std::uint64_t tail_[2] = {};
+};
+
 /// Same for a signed value.
 [[gnu::always_inline]] inline char* put_integer(char* out, std::int64_t v) noexcept {
   *out = '-';

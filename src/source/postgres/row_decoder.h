@@ -49,6 +49,12 @@ struct Rows {
                             std::span<FieldView> new_storage, RowImages& out) noexcept;
   static DecodeError decode_message(const Change& change, MessageImage& out) noexcept;
 
+  /// A value in the form it nearly always has; false, and nothing written: ask write_value().
+  template <class Writer>
+  [[gnu::always_inline]] static bool write_usual(const Conversion& conversion, FieldView field,
+                                                 Writer& writer) noexcept {
+    return postgres::write_usual(conversion, field, writer);
+  }
   template <class Writer>
   static DecodeError write_value(const Conversion& conversion, FieldView field, Writer& writer) noexcept {
     return postgres::write_value(conversion, field, writer);

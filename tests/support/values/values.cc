@@ -24,6 +24,15 @@ DecodeError write_with(const Conversion& conversion, FieldView field, char*& out
   return error;
 }
 
+/// As a row loop does: what is not usual goes to write_value().
+template <format::Isa isa>
+DecodeError write_usual_with(const Conversion& conversion, FieldView field, char*& out) noexcept {
+  format::JsonWriter<isa> writer(out);
+  if (!postgres::write_usual(conversion, field, writer)) return write_with<isa>(conversion, field, out);
+  out = writer.position();
+  return {};
+}
+
 using Write = DecodeError (*)(const Conversion&, FieldView, char*&) noexcept;
 
 Converted convert_once(Write write, const Conversion& conversion, FieldView field) {
@@ -47,8 +56,11 @@ Converted convert_once(Write write, const Conversion& conversion, FieldView fiel
 }  // namespace
 
 Converted convert(const Conversion& conversion, FieldKind kind, std::span<const std::byte> bytes) {
-  std::vector<Write> ways = {write_with<format::Isa::kScalar>, write_with<format::Isa::kSse2>};
-  if (format::best_isa() == format::Isa::kAvx2) ways.push_back(write_value_avx2);
+  std::vector<Write> ways = {write_with<format::Isa::kScalar>, write_with<format::Isa::kSse2>,
+                             write_usual_with<format::Isa::kScalar>, write_usual_with<format::Isa::kSse2>};
+  if (format::best_isa() == format::Isa::kAvx2) {
+    ways.insert(ways.end(), {write_value_avx2, write_usual_avx2});
+  }
   Converted first;
   bool have_first = false;
   // What lies behind a value could be its like, end it, or be no text at all.

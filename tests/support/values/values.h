@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One value through write_value() in every way a row could send it, all of which must agree.
+// One value through write_value() and write_usual() in every way a row could send it, all of which must
+// agree.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,5 +30,7 @@ Converted convert_binary(const Conversion& conversion, std::string_view hex);
 
 /// write_value() with the AVX2 writer, writing at `out` and moving it.
 DecodeError write_value_avx2(const Conversion& conversion, FieldView field, char*& out) noexcept;
+/// write_usual() first, as a row loop does.
+DecodeError write_usual_avx2(const Conversion& conversion, FieldView field, char*& out) noexcept;
 
 }  // namespace millrace::test

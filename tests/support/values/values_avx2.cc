@@ -12,4 +12,11 @@ DecodeError write_value_avx2(const Conversion& conversion, FieldView field, char
   return error;
 }
 
+DecodeError write_usual_avx2(const Conversion& conversion, FieldView field, char*& out) noexcept {
+  format::JsonWriter<format::Isa::kAvx2> writer(out);
+  if (!postgres::write_usual(conversion, field, writer)) return write_value_avx2(conversion, field, out);
+  out = writer.position();
+  return {};
+}
+
 }  // namespace millrace::test

@@ -38,16 +38,22 @@ void walk_fields_slowly(Cursor& in, std::span<FieldView> out) noexcept;
   const std::byte* const end = at + body.size();
   FieldView* field = out.data();
   FieldView* const last = field + out.size();
+  const auto take_value = [&](FieldKind kind) {
+    std::uint32_t length;
+    std::memcpy(&length, at + 1, sizeof length);
+    length = __builtin_bswap32(length);
+    if (length > static_cast<std::size_t>(end - at) - kValueHeaderBytes) return false;
+    at += kValueHeaderBytes;
+    *field = {at, length, kind};
+    at += length;
+    return true;
+  };
   for (; field != last && end - at >= kValueHeaderBytes; ++field) {
     const char kind = static_cast<char>(*at);
-    if (kind == 't' || kind == 'b') {
-      std::uint32_t length;
-      std::memcpy(&length, at + 1, sizeof length);
-      length = __builtin_bswap32(length);
-      if (length > static_cast<std::size_t>(end - at) - kValueHeaderBytes) break;
-      at += kValueHeaderBytes;
-      *field = {at, length, kind == 't' ? FieldKind::kText : FieldKind::kBinary};
-      at += length;
+    if (kind == 't') [[likely]] {  // known before the store, so that nothing is computed from it
+      if (!take_value(FieldKind::kText)) break;
+    } else if (kind == 'b') {
+      if (!take_value(FieldKind::kBinary)) break;
     } else if (kind == 'n') {
       *field = {nullptr, 0, FieldKind::kNull};
       ++at;

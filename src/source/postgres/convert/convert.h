@@ -21,6 +21,7 @@
 #include "source/postgres/convert/range.h"
 #include "source/postgres/convert/temporal.h"
 #include "source/postgres/convert/tsvector.h"
+#include "source/postgres/convert/usual.h"
 #include "source/postgres/convert/value.h"
 #include "source/postgres/convert/wire.h"
 

@@ -46,8 +46,8 @@ bool read_timestamp_slowly(std::string_view text, std::int64_t& us) noexcept;
   return over;
 }
 
-/// Days since 2000-01-01. Reads up to 8 bytes behind.
-[[gnu::always_inline]] inline bool read_date(std::string_view text, std::int32_t& days) noexcept {
+/// Days since 1970-01-01 from the usual notation, YYYY-MM-DD; false: it is none. Reads up to 10 bytes behind.
+[[gnu::always_inline]] inline bool read_usual_date(std::string_view text, std::int64_t& unix_days) noexcept {
   std::uint32_t year;
   std::uint32_t month;
   const std::uint64_t over = read_year_month(text.data(), year, month) & 0x8080'8080'8080'8080;
@@ -56,9 +56,16 @@ bool read_timestamp_slowly(std::string_view text, std::int64_t& us) noexcept;
   const std::uint32_t day = tens * 10U + ones;
   if (text.size() != 10 || over != 0 || tens > 3 || ones > 9 || year == 0 ||
       !is_date(static_cast<std::int32_t>(year), month, day)) {
-    return read_date_slowly(text, days);
+    return false;
   }
-  const std::int64_t unix_days = days_from_civil({static_cast<std::int32_t>(year), month, day});
+  unix_days = days_from_civil({static_cast<std::int32_t>(year), month, day});
+  return true;
+}
+
+/// Days since 2000-01-01. Reads up to 10 bytes behind.
+[[gnu::always_inline]] inline bool read_date(std::string_view text, std::int32_t& days) noexcept {
+  std::int64_t unix_days;
+  if (!read_usual_date(text, unix_days)) return read_date_slowly(text, days);
   days = static_cast<std::int32_t>(unix_days - kPgEpochUnixDays);
   return true;
 }
@@ -99,9 +106,10 @@ struct ClockText {
   return all_digits(fraction);
 }
 
-/// Reads a timestamp with or without zone: at once in the usual notation, with four digits for the year and
-/// UTC.
-[[gnu::always_inline]] inline bool read_timestamp(std::string_view text, std::int64_t& us) noexcept {
+/// Microseconds since 1970-01-01 from the usual notation of a timestamp with or without zone: four digits for
+/// the year, and UTC; false: it is none.
+[[gnu::always_inline]] inline bool read_usual_timestamp(std::string_view text,
+                                                        std::int64_t& unix_us) noexcept {
   constexpr std::size_t kSeconds = 19;
   std::size_t size = text.size();
   if (size >= kSeconds + 3 && text[size - 3] == '+' && text[size - 2] == '0' && text[size - 1] == '0')
@@ -111,11 +119,19 @@ struct ClockText {
   if (size < kSeconds || !read_clock(text.data(), clock) ||
       (size != kSeconds && (text[kSeconds] != '.' ||
                             !read_fraction(text.data() + kSeconds + 1, size - kSeconds - 1, fraction)))) {
-    return read_timestamp_slowly(text, us);
+    return false;
   }
   const std::int64_t days = days_from_civil({static_cast<std::int32_t>(clock.year), clock.month, clock.day});
-  us = (days - kPgEpochUnixDays) * kUsPerDay +
-       (clock.hour * 3'600 + clock.minute * 60 + clock.second) * kUsPerSecond + fraction;
+  unix_us =
+      days * kUsPerDay + (clock.hour * 3'600 + clock.minute * 60 + clock.second) * kUsPerSecond + fraction;
+  return true;
+}
+
+/// Reads a timestamp with or without zone: microseconds since 2000-01-01.
+[[gnu::always_inline]] inline bool read_timestamp(std::string_view text, std::int64_t& us) noexcept {
+  std::int64_t unix_us;
+  if (!read_usual_timestamp(text, unix_us)) return read_timestamp_slowly(text, us);
+  us = unix_us - kPgEpochUnixUs;
   return true;
 }
 

@@ -27,6 +27,12 @@ namespace millrace::postgres {
 template <class Writer>
 DecodeError write_value(const Conversion& conversion, FieldView field, Writer& writer) noexcept;
 
+/// The same for values of the common types in the form they nearly always have. Small, to be inlined into a
+/// loop over columns. False, and nothing written, for anything else: ask write_value(). `field` may be of any
+/// kind. The definition is in usual.h.
+template <class Writer>
+bool write_usual(const Conversion& conversion, FieldView field, Writer& writer) noexcept;
+
 /// Text as a field. The bytes behind it must be readable, as above.
 inline FieldView text_field(std::string_view text) noexcept {
   return {reinterpret_cast<const std::byte*>(text.data()), static_cast<std::uint32_t>(text.size()),

@@ -13,6 +13,8 @@ namespace {
 void expect_text(std::int64_t value) {
   char out[32];
   ASSERT_EQ(std::string(out, put_integer(out, value)), std::to_string(value));
+  const IntegerText text(value);
+  ASSERT_EQ(std::string(out, text.put(out)), std::to_string(value));
   const auto bits = static_cast<std::uint64_t>(value);
   ASSERT_EQ(std::string(out, put_unsigned(out, bits)), std::to_string(bits));
 }
