@@ -34,6 +34,7 @@ class Figures:
     walsender_cpu: float
     peak_rss_mib: float
     steal: float = 0.0
+    streaming: float = 0.0  # into Kafka: from the first record to the last
 
 
 def lsn(text):
@@ -95,51 +96,71 @@ class RecvLogical:
         return Figures(seconds, cpu, walsender.seconds, peak)
 
 
+class MillraceRun:
+    """One run of the program on a slot, ended with the `with` block."""
+
+    def __init__(self, name, server, workload, slot, options):
+        self.name = name
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-perf"))
+        self.port = free_port()
+        keys = {
+            "name": "drain", "connector": "postgresql", "topic.prefix": "perf", "database.hostname": "127.0.0.1",
+            "database.port": server.port, "database.user": "postgres", "database.dbname": "postgres",
+            "slot.name": slot, "publication.name": workload.name, "publication.autocreate.mode": "disabled",
+            "table.include.list": f"public.{workload.name}", "snapshot.mode": "no_data", "schemas.enable": False,
+            **options,
+        }
+        file = self.folder / "millrace.yaml"
+        file.write_text(f"data.dir: {self.folder}/data\nhttp.listen: 127.0.0.1:{self.port}\npipelines:\n  -\n" +
+                        "".join(f"    {key}: {json.dumps(value)}\n" for key, value in keys.items()))
+        self.walsender = Walsender(server, slot)
+        with open(self.folder / "log", "wb") as log:
+            self.started = time.monotonic()
+            self.process = subprocess.Popen([BINARY, "run", file], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def look(self):
+        """Waits a little."""
+        if self.process.poll() is not None or time.monotonic() - self.started > PATIENCE:
+            raise RunFailed(f"{self.name}: {self.process.poll()}: {self.log_tail()}")
+        self.walsender.look()
+        time.sleep(LOOK_EVERY)
+
+    def figures(self):
+        """Of the run up to now, which then ends."""
+        seconds = time.monotonic() - self.started
+        found = Figures(seconds, machine.cpu_seconds(self.process.pid), self.walsender.seconds,
+                        machine.status_kib(self.process.pid, "VmHWM") / 1024)
+        self.process.terminate()
+        if self.process.wait(30) != 0:
+            raise RunFailed(f"{self.name} ended with {self.process.returncode}: {self.log_tail()}")
+        return found
+
+    def log_tail(self):
+        return (self.folder / "log").read_text(errors="replace")[-3000:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class Millrace:
     name: str
     options: tuple = ()
 
     def run(self, server, workload, slot, end, keep=None):
-        """keep: a folder for the output file, which is else of no interest."""
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-perf"))
-        port = free_port()
-        keys = {
-            "name": "drain", "connector": "postgresql", "topic.prefix": "perf", "database.hostname": "127.0.0.1",
-            "database.port": server.port, "database.user": "postgres", "database.dbname": "postgres",
-            "slot.name": slot, "publication.name": workload.name, "publication.autocreate.mode": "disabled",
-            "table.include.list": f"public.{workload.name}", "snapshot.mode": "no_data", "schemas.enable": False,
-            **dict(self.options),
-        }
-        if keep:
-            keys |= {"sink": "file", "file.path": str(keep)}
-        file = folder / "millrace.yaml"
-        file.write_text(f"data.dir: {folder}/data\nhttp.listen: 127.0.0.1:{port}\npipelines:\n  -\n" +
-                        "".join(f"    {key}: {json.dumps(value)}\n" for key, value in keys.items()))
-        walsender = Walsender(server, slot)
+        """keep: a path for the output file, which is else of no interest."""
+        kept = {"sink": "file", "file.path": str(keep)} if keep else {}
         wanted = lsn(end)
-        with open(folder / "log", "wb") as log:
-            started = time.monotonic()
-            process = subprocess.Popen([BINARY, "run", file], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            while acknowledged(port) < wanted:
-                if process.poll() is not None or time.monotonic() - started > PATIENCE:
-                    raise RunFailed(f"{self.name}: {process.poll()}: " + (folder / "log").read_text(errors="replace")[-3000:])
-                walsender.look()
-                time.sleep(LOOK_EVERY)
-            seconds = time.monotonic() - started
-            figures = Figures(seconds, machine.cpu_seconds(process.pid), walsender.seconds,
-                              machine.status_kib(process.pid, "VmHWM") / 1024)
-            process.terminate()
-            if process.wait(30) != 0:
-                raise RunFailed(f"{self.name} ended with {process.returncode}: " +
-                                (folder / "log").read_text(errors="replace")[-3000:])
-            return figures
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
+        with MillraceRun(self.name, server, workload, slot, dict(self.options) | kept) as run:
+            while acknowledged(run.port) < wanted:
+                run.look()
+            return run.figures()
 
 
 def acknowledged(port):

@@ -29,6 +29,11 @@ def status_kib(pid, name):
     return None
 
 
+def forget_peak(pid):
+    """VmHWM starts over."""
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def machine_ticks():
     """(busy, idle, steal) of the machine in ticks; waiting for the disk is idle."""
     user, nice, system, idle, wait, irq, softirq, steal = map(

@@ -53,6 +53,11 @@ class Workload:
     def rows(self):
         return self.transactions * self.changes
 
+    @property
+    def records(self):
+        """What becomes of it: a delete is followed by a tombstone."""
+        return self.rows + (self.transactions * (self.changes // 10) if self.procedure is MIXED else 0)
+
     def scaled(self, scale):
         return dataclasses.replace(self, transactions=max(1, round(self.transactions * scale)))
 
