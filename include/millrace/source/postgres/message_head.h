@@ -113,5 +113,11 @@ inline Cursor fields_of(std::span<const std::byte> body, const MessageHead& head
   (void)in.bytes(head.fields_at);
   return in;
 }
+/// The same for a message that is never inside a stream block: no xid stands before its fields.
+inline Cursor fields_behind_type(std::span<const std::byte> body) noexcept {
+  Cursor in(body);
+  (void)in.u8();
+  return in;
+}
 
 }  // namespace millrace::postgres

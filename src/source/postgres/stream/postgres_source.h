@@ -105,6 +105,8 @@ class PostgresSource final : public Source {
   const PostgresSourceGauges& gauges() const noexcept { return gauges_; }
 
  private:
+  /// How long a server that shuts down may wait for what cannot be confirmed yet.
+  static constexpr std::int64_t kLeavePatienceUs = 3'000'000;
   enum class State : std::uint8_t {
     kIdle,       ///< Before start().
     kGathering,  ///< GatherFacts is under way.
