@@ -240,20 +240,23 @@ class KafkaServer(JavaProcess):
     joins       a running broker that is its own controller: this one joins its cluster
     sasl        True for a second listener: SASL_SSL with SCRAM-SHA-256, SCRAM-SHA-512 and PLAIN; see `certificates`
     users       names and passwords for it
+    oidc        an OidcProvider for a listener of SASL_PLAINTEXT with OAUTHBEARER, which takes its tokens
     jvm         options for Java
     disk_mib    the data is on a file system of this size, which can be full; needs root
     """
 
-    def __init__(self, properties=None, *, joins=None, sasl=False, users=None, jvm=SMALL, disk_mib=None):
+    def __init__(self, properties=None, *, joins=None, sasl=False, users=None, oidc=None, jvm=SMALL, disk_mib=None):
         super().__init__("kf")
         self.joins = joins
         self.jvm = jvm
         self.users = {"app": "app-secret"} if users is None else users
         self.node_id = 1 if joins is None else joins.take_node_id()
         self._last_node_id = 1
-        self.port, self.controller_port, self.sasl_port = free_ports(3)
+        self.oidc = oidc
+        self.port, self.controller_port, self.sasl_port, self.oidc_port = free_ports(4)
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.sasl_bootstrap = f"127.0.0.1:{self.sasl_port}" if sasl else None
+        self.oidc_bootstrap = f"127.0.0.1:{self.oidc_port}" if oidc else None
         self.data = self.folder / "data"
         self.data.mkdir()
         self.disk_mib = disk_mib
@@ -280,6 +283,13 @@ class KafkaServer(JavaProcess):
             "bootstrap.servers": self.sasl_bootstrap, "security.protocol": "SASL_SSL", "sasl.mechanism": mechanism,
             "sasl.username": user, "sasl.password": password, "ssl.ca.location": self.certificates.ca}
 
+    def oidc_client(self, user="app", password="app-secret", more=None):
+        """The same for the listener with OAUTHBEARER."""
+        return self.client(more) | {
+            "bootstrap.servers": self.oidc_bootstrap, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
+            "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.token.endpoint.url": self.oidc.token_url,
+            "sasl.oauthbearer.client.id": user, "sasl.oauthbearer.client.secret": password}
+
     @functools.cached_property
     def admin(self):
         """A KafkaAdmin on the plain listener."""
@@ -293,7 +303,8 @@ class KafkaServer(JavaProcess):
     # What JavaProcess asks
 
     def command(self):
-        return [*self.java_command("kafka.Kafka", *self.jvm), self._properties_file()]
+        allowed = [f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={self.oidc.keys_url}"] if self.oidc else []
+        return [*self.java_command("kafka.Kafka", *self.jvm, *allowed), self._properties_file()]
 
     def is_ready(self, begin):
         with open(self.log_file, "rb") as log:
@@ -332,7 +343,7 @@ class KafkaServer(JavaProcess):
             "node.id": self.node_id,
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller.controller_port}",
             "listeners": f"PLAINTEXT://{self.bootstrap}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,OIDC:SASL_PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": self.data / "log",
@@ -340,6 +351,9 @@ class KafkaServer(JavaProcess):
         if self.sasl_bootstrap:
             own["listeners"] += f",SASL_SSL://{self.sasl_bootstrap}"
             own |= self._sasl_properties()
+        if self.oidc:
+            own["listeners"] += f",OIDC://{self.oidc_bootstrap}"
+            own |= self._oidc_properties()
         own["advertised.listeners"] = own["listeners"]
         if not self.joins:
             own["listeners"] += f",CONTROLLER://127.0.0.1:{self.controller_port}"
@@ -361,4 +375,15 @@ class KafkaServer(JavaProcess):
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
             "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
             "listener.name.sasl_ssl.plain.sasl.jaas.config": f"{login}.plain.PlainLoginModule required {plain};",
+        }
+
+    def _oidc_properties(self):
+        oauth = "org.apache.kafka.common.security.oauthbearer"
+        return {
+            "listener.name.oidc.sasl.enabled.mechanisms": "OAUTHBEARER",
+            "listener.name.oidc.oauthbearer.sasl.jaas.config": f"{oauth}.OAuthBearerLoginModule required;",
+            "listener.name.oidc.oauthbearer.sasl.server.callback.handler.class": f"{oauth}.OAuthBearerValidatorCallbackHandler",
+            "sasl.oauthbearer.jwks.endpoint.url": self.oidc.keys_url,
+            "sasl.oauthbearer.expected.audience": "kafka",
+            "sasl.oauthbearer.expected.issuer": self.oidc.url,
         }
