@@ -34,8 +34,9 @@ class History:
     def _snapshot(self, reads):
         if not reads:
             return
+        # One that was broken off came before; a position of one row alone is a damaged one.
         sizes = collections.Counter(event.lsn for event in reads)
-        last = max(sizes, key=lambda lsn: (sizes[lsn], lsn))
+        last = max(sizes, key=lambda lsn: (sizes[lsn] > 1, lsn))
         for event in reads:
             if event.lsn != last:
                 self.superseded += 1

@@ -266,6 +266,10 @@ class ModelBroker:
             begin = max(begin, min(reached.values()) - self.random.randrange(30))
             self.clock_us += 500_000
 
+    def break_off(self, changes):
+        """Sends some of them, and the run ends: these come never again."""
+        self.deliver(changes[:self.random.randrange(len(changes))], 0)
+
     def _append(self, piece, run):
         log = self.logs[piece.topic, piece.partition]
         value = piece.value
@@ -284,9 +288,9 @@ class ModelBroker:
         return Recording(dict(self.counts), [record for log in self.logs.values() for record in log], watermarks)
 
 
-def generate(shape, transactions, seed, *, partition_count=3, snapshot_at=0, crashes=0):
+def generate(shape, transactions, seed, *, partition_count=3, snapshot_at=0, crashes=0, broken_snapshots=0):
     """A recording of so many transactions and its truth. With snapshot_at=n the first n transactions are only in the
-    snapshot; crashes happen in the stream."""
+    snapshot, and a few more for each one that is broken off; crashes happen in the stream."""
     database = ModelDatabase(shape, seed)
     topics = [f"{PREFIX}.public.{name}" for name in database.tables] + [f"{PREFIX}.message"]
     counts = {topic: 1 if topic.endswith("message") else partition_count for topic in topics}
@@ -300,9 +304,14 @@ def generate(shape, transactions, seed, *, partition_count=3, snapshot_at=0, cra
             done += order.choice(writers).run(ModelSession(database))
         database.write_log()
 
+    def snapshot():
+        return pipeline.snapshot(database.rows, database.next_xid, database.lsn, database.time_us)
+
     work(snapshot_at)
-    rows = {name: dict(found) for name, found in database.rows.items()}
-    broker.deliver(pipeline.snapshot(rows, database.next_xid, database.lsn, database.time_us), 0)
+    for _ in range(broken_snapshots):
+        broker.break_off(snapshot())
+        work(5)
+    broker.deliver(snapshot(), 0)
     snapshotted = len(database.log)
     # Like the product at its first start behind a slot: it has seen no commit yet.
     database.last_commit = 0

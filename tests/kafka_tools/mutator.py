@@ -16,14 +16,15 @@ from workload import canonical, sealed
 # What these bytes were is written nowhere else: the clock of a logical message, the run of a record, and the version, schema
 # names and the like if all records of a topic had been changed alike.
 MESSAGE_CLOCK = re.compile(rb'"op":"m","ts_ms":(\d+),')
+LSN = re.compile(rb'"lsn":(\d+)')
 RUN_HEADER = "__debezium.context.runId"
 
 
 class Mutator:
     """Each method makes one error at a random place: (damaged recording, what was done). LookupError: there is no such place.
 
-    A record that stands there twice, because a run repeated it, can lose one copy without harm: such ones are left alone where
-    that matters.
+    A record that stands there twice, because a run repeated it, can lose one copy without harm, and so can a snapshot that was
+    broken off: such ones are left alone where that matters.
     """
 
     def __init__(self, recording, shape, seed):
@@ -32,6 +33,7 @@ class Mutator:
         self.random = random.Random(seed)
         self.logs = recording.by_partition()
         self.copies = collections.Counter(self._copy(record) for record in recording.records)
+        self.snapshot = max((self._lsn(record) for record in recording.records if self._is_read(record)), default=0)
 
     def lost(self):
         """A record is gone, its tombstone with it."""
@@ -181,9 +183,8 @@ class Mutator:
 
     def _pick_pair(self):
         """Two places of a partition near to each other, not in the snapshot."""
-        snapshot = lambda record: b'"op":"r"' in (record.value or b"")
         while True:
-            place, i = self._pick(lambda record: not snapshot(record) and self._once(record))
+            place, i = self._pick(lambda record: not self._is_read(record) and self._once(record))
             log = self.logs[place]
             j = i + self.random.choice([1, 1, 2, 5, 30])
             if j < len(log) and self._once(log[j]):
@@ -193,14 +194,25 @@ class Mutator:
         log = self.logs[record.topic, record.partition]
         for j in range(record.offset + 1, len(log)):
             if log[j].key == record.key:
-                return j if self._once(log[j]) and b'"op":"r"' not in (record.value or b"") else None
+                return j if self._once(log[j]) and not self._is_read(record) else None
         return None
 
     @staticmethod
     def _copy(record):
         return record.topic, record.partition, record.key, timeless(record.value)
 
+    @staticmethod
+    def _is_read(record):
+        return b'"op":"r"' in (record.value or b"")
+
+    @staticmethod
+    def _lsn(record):
+        return int(LSN.search(record.value)[1])
+
     def _once(self, record):
+        """It matters that it stands there."""
+        if self._is_read(record):
+            return self._lsn(record) == self.snapshot
         return self.copies[self._copy(record)] == 1
 
     def _tombstone_follows(self, place, i):

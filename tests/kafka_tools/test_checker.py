@@ -14,18 +14,20 @@ from model import generate
 from mutator import CLASSES, Mutator
 from partition_walk import ANY, BETWEEN_RUNS, NONE
 from truth import Truth
-from workload import Shape
+from workload import COPY_ROWS_MIN, Shape
 
 CLEAN_RUNS = 200 if FULL else 50
-DAMAGES = 150 if FULL else 15
+DAMAGES = 150 if FULL else 8
 # Runs of the product, recorded by tests/e2e/test_kafka_kill.py: without kills and with some.
 RECORDED = [pathlib.Path(path) for path in
             glob.glob(str(pathlib.Path(__file__).resolve().parents[1] / "data/kafka/*.topics"))]
 
 
-def clean_run(seed, crashes, bulk_rows=150):
+def clean_run(seed, crashes, bulk_rows=150, transactions=60):
     shape = Shape(writers=1 + seed % 7, line_tables=1 + seed % 4, bulk_rows=bulk_rows, seed=seed)
-    return *generate(shape, 60, seed, partition_count=[1, 3, 8][seed % 3], snapshot_at=[0, 25][seed % 2], crashes=crashes), shape
+    recording, truth = generate(shape, transactions, seed, partition_count=[1, 3, 8][seed % 3], snapshot_at=[0, 25][seed % 2],
+                                crashes=crashes, broken_snapshots=seed // 2 % 3 if crashes else 0)
+    return recording, truth, shape
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + CLEAN_RUNS))
@@ -42,8 +44,8 @@ def test_no_false_alarm(seed):
 def test_error_is_found(error, crashes):
     damaged_runs = 0
     for seed in range(FIRST_SEED, FIRST_SEED + DAMAGES):
-        if damaged_runs % 5 == 0:
-            recording, truth, shape = clean_run(seed, crashes, bulk_rows=110)
+        if damaged_runs % 4 == 0:
+            recording, truth, shape = clean_run(seed, crashes, bulk_rows=COPY_ROWS_MIN, transactions=40)
         try:
             damaged, what = getattr(Mutator(recording, shape, seed), error)()
         except LookupError:
