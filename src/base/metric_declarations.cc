@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, 2> kPipelineRing{"pipeline", "ring"};
 constexpr std::array<std::string_view, 2> kPipelinePool{"pipeline", "pool"};
 constexpr std::array<std::string_view, 2> kPipelineClass{"pipeline", "class"};
 constexpr std::array<std::string_view, 2> kPipelinePhase{"pipeline", "phase"};
+constexpr std::array<std::string_view, 2> kPipelineBroker{"pipeline", "broker"};
+constexpr std::array<std::string_view, 3> kPipelineBrokerQuantile{"pipeline", "broker", "quantile"};
 constexpr std::array<std::string_view, 2> kVersionRevision{"version", "revision"};
 constexpr std::array<std::string_view, 1> kFamily{"family"};
 
@@ -133,6 +135,26 @@ constexpr std::array kTable{
             "Checkpoints that could not be written."),
     histogram(Family::kSinkWriteSeconds, "millrace_sink_write_seconds", "seconds", kPipeline,
               "From handing a batch to the sink until the sink had it all.", kLatencyBuckets),
+    gauge(
+        Family::kKafkaQueueRecords, "millrace_kafka_queue_records", "records", kPipeline,
+        "Records in the Kafka producer: waiting, sent, or sent again; by librdkafka's statistics, as all of "
+        "these."),
+    gauge(Family::kKafkaQueueBytes, "millrace_kafka_queue_bytes", "bytes", kPipeline,
+          "Keys and values of those records."),
+    counter(Family::kKafkaSentRecords, "millrace_kafka_sent_records_total", "records", kPipeline,
+            "Records sent to brokers, each time they were sent."),
+    counter(Family::kKafkaBatches, "millrace_kafka_produce_requests_total", "requests", kPipelineBroker,
+            "Produce requests sent, by broker: a batch of records each."),
+    gauge(Family::kKafkaAckSeconds, "millrace_kafka_acknowledge_seconds", "seconds", kPipelineBrokerQuantile,
+          "From a request to the broker's answer over the last statistics interval: 0.5, 0.99, 1."),
+    gauge(Family::kKafkaThrottleSeconds, "millrace_kafka_throttle_seconds", "seconds", kPipelineBroker,
+          "How long the broker made the producer wait by quota, average over the last interval."),
+    counter(Family::kKafkaRetries, "millrace_kafka_retries_total", "requests", kPipelineBroker,
+            "Requests sent again, by broker."),
+    counter(Family::kKafkaErrors, "millrace_kafka_errors_total", "errors", kPipelineBroker,
+            "Connections broken in sending or receiving and requests that timed out, by broker."),
+    gauge(Family::kKafkaBrokerUp, "millrace_kafka_broker_up", "0 or 1", kPipelineBroker,
+          "1 while the producer is connected to the broker."),
 
     gauge(Family::kPhase, "millrace_pipeline_phase", "0 or 1", kPipelinePhase,
           "1 for the phase the pipeline is in: starting, connecting, snapshotting, streaming, reconnecting, "

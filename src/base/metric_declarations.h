@@ -51,6 +51,16 @@ enum class Family : std::uint16_t {
   kCheckpointWrites,
   kCheckpointErrors,
   kSinkWriteSeconds,
+  // The Kafka producer.
+  kKafkaQueueRecords,
+  kKafkaQueueBytes,
+  kKafkaSentRecords,
+  kKafkaBatches,
+  kKafkaAckSeconds,
+  kKafkaThrottleSeconds,
+  kKafkaRetries,
+  kKafkaErrors,
+  kKafkaBrokerUp,
   // The pipeline and the process.
   kPhase,
   kHealthy,

@@ -176,6 +176,11 @@ struct ProcessConfig {
   std::vector<std::string> notes;
 };
 
+/// Whether anything of the pipeline is in Kafka.
+inline bool uses_kafka(const PipelineConfig& pipeline) noexcept {
+  return pipeline.sink == SinkKind::kKafka || pipeline.checkpoint.store == CheckpointStoreKind::kKafka;
+}
+
 /// The number of worker threads `pipeline.workers` stands for on a machine with this many cores.
 int effective_workers(const PipelineConfig& pipeline, int machine_cores) noexcept;
 

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::string_view kMySql =
     "an option of the MySQL and MariaDB connectors, which this version does not have";
-constexpr std::string_view kKafka = "there is no Kafka producer in this version";
-constexpr std::string_view kNowhere = "there are no Kafka topics in this version";
+constexpr std::string_view kKafka = "sink is not kafka";
+constexpr std::string_view kNowhere = "sink is not kafka";
+constexpr std::string_view kAlike = "kafka.* sets all clients alike";
 constexpr std::string_view kJdbc = "the connection is libpq's";
 constexpr std::string_view kBudget = "memory.limit bounds what is on its way";
 
@@ -49,10 +50,10 @@ constexpr std::array kForeign = {
     ForeignOption{"exactly.once.support", "requested", ""},
     ForeignOption{"transaction.boundary", "poll", ""},
     ForeignOption{"transaction.boundary.interval.ms", "", ""},
-    ForeignOption{"offsets.storage.topic", "*", "positions are in checkpoint.file"},
+    ForeignOption{"offsets.storage.topic", "*", "positions are where checkpoint.store says"},
     ForeignOption{"producer.override.*", "*", kKafka},
-    ForeignOption{"admin.override.*", "*", kKafka},
-    ForeignOption{"consumer.override.*", "*", kKafka},
+    ForeignOption{"admin.override.*", "*", kAlike},
+    ForeignOption{"consumer.override.*", "*", kAlike},
 
     // Debezium, all connectors.
     ForeignOption{"column.include.list", "", ""},

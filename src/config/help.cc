@@ -4,6 +4,7 @@
 #include "base/concat.h"
 #include "base/json_text.h"
 #include "config/foreign_options.h"
+#include "config/kafka_options.h"
 #include "config/option.h"
 #include "config/scalars.h"
 #include "config/suggest.h"
@@ -15,9 +16,9 @@
 namespace millrace::config {
 namespace {
 
-constexpr std::array kGroups = {Group::kProcess, Group::kPipeline,  Group::kConnection, Group::kSlot,
-                                Group::kCapture, Group::kMessages,  Group::kFaults,     Group::kEngine,
-                                Group::kSink,    Group::kCheckpoint};
+constexpr std::array kGroups = {Group::kProcess, Group::kPipeline, Group::kConnection, Group::kSlot,
+                                Group::kCapture, Group::kMessages, Group::kFaults,     Group::kEngine,
+                                Group::kSink,    Group::kKafka,    Group::kCheckpoint};
 
 /// The default as a reader sees it.
 std::string shown_default(const Option& option) {
@@ -68,6 +69,7 @@ pipelines:
   Debezium connector is such a file, bare or as `{"name": ..., "config": {...}}`.
 - **Debezium's options** have their names, values and defaults. Those that this version does not act on are accepted
   when they ask for what it does anyway, and refused otherwise: see the last table.
+- **Open names**: `kafka.<property>`, `producer.override.<property>` and `topic.creation.<group>.*`; see Kafka below.
 - **Lists of names** are regular expressions with commas between them, or a YAML list. Each must match the whole name,
   letter case aside; `\,` is a comma inside an expression.
 - **Secrets** come from `${env:NAME}`, `${file:/path}` (the whole file without its last line end) or
@@ -181,7 +183,10 @@ std::string configuration_markdown() {
          "\nAn asterisk marks options that shape messages. The checkpoint remembers them: after a change, "
          "records\n"
          "that are sent again after a restart need not equal those that were sent before.\n");
-  for (const Group group : kGroups) append_option_rows(out, group);
+  for (const Group group : kGroups) {
+    append_option_rows(out, group);
+    if (group == Group::kKafka) out += kafka_markdown();
+  }
   append_foreign_rows(out);
   return out;
 }

@@ -40,6 +40,7 @@ enum class Group : std::uint8_t {
   kFaults,
   kEngine,
   kSink,
+  kKafka,
   kCheckpoint,
 };
 std::string_view title_of(Group group) noexcept;

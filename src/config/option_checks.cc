@@ -79,4 +79,16 @@ bool is_listen_address(std::string_view text) noexcept {
   return text == "off" || split_listen_address(text, host, port);
 }
 
+bool is_broker_list(std::string_view text) noexcept {
+  while (true) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view broker = trimmed(text.substr(0, comma));
+    if (broker.empty() || !std::ranges::all_of(broker, [](char c) { return c > ' ' && c != 0x7f; })) {
+      return false;
+    }
+    if (comma == text.size()) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace millrace::config

@@ -363,11 +363,11 @@ constexpr std::array kOptions = {
            .allowed = "a path"},
 
     // Sink.
-    Option{.name = "sink",
-           .group = Group::kSink,
-           .target = MILLRACE_PIPELINE(sink),
-           .help = "Where records go: standard output, a file of JSON lines, nowhere (for measuring).",
-           .later = "kafka"},
+    Option{
+        .name = "sink",
+        .group = Group::kSink,
+        .target = MILLRACE_PIPELINE(sink),
+        .help = "Where records go: standard output, a file of JSON lines, nowhere (for measuring), Kafka."},
     Option{.name = "file.path",
            .group = Group::kSink,
            .target = MILLRACE_PIPELINE(file.path),
@@ -398,7 +398,45 @@ constexpr std::array kOptions = {
            .max = 3'600'000,
            .unit = "ms"},
 
+    // Kafka.
+    Option{.name = "kafka.bootstrap.servers",
+           .group = Group::kKafka,
+           .target = MILLRACE_PIPELINE(kafka.bootstrap_servers),
+           .help = "Brokers to ask first, as host:port with commas; `bootstrap.servers` says the same.",
+           .valid = is_broker_list,
+           .allowed = "host:port, or several with commas"},
+    Option{.name = "topic.creation.enable",
+           .group = Group::kKafka,
+           .target = MILLRACE_PIPELINE(kafka.create_topics),
+           .help = "Make a topic when the first record for it comes; else it must exist, or the pipeline "
+                   "stops."},
+
     // Checkpoint.
+    Option{.name = "checkpoint.store",
+           .group = Group::kCheckpoint,
+           .target = MILLRACE_PIPELINE(checkpoint.store),
+           .help = "Where the position is stored: in a local file, or in a compacted topic.",
+           .default_text = "kafka with `sink: kafka`, else file"},
+    Option{.name = "checkpoint.topic",
+           .group = Group::kCheckpoint,
+           .target = MILLRACE_PIPELINE(checkpoint.topic),
+           .help = "The topic for `checkpoint.store: kafka`; pipelines share it, the key is the name.",
+           .valid = is_topic_prefix,
+           .allowed = "letters, digits, '.', '_' or '-'"},
+    Option{.name = "checkpoint.conflict",
+           .group = Group::kCheckpoint,
+           .target = MILLRACE_PIPELINE(checkpoint.conflict),
+           .help = "When another instance of the pipeline runs: take over from it, or stop with "
+                   "ALREADY_ACTIVE."},
+    Option{.name = "checkpoint.heartbeat.ms",
+           .group = Group::kCheckpoint,
+           .target = MILLRACE_PIPELINE(checkpoint.heartbeat_ms),
+           .help =
+               "With `checkpoint.store: kafka`: how often an instance that has nothing to store says that "
+               "it lives.",
+           .min = 100,
+           .max = 3'600'000,
+           .unit = "ms"},
     Option{.name = "checkpoint.interval.ms",
            .group = Group::kCheckpoint,
            .target = MILLRACE_PIPELINE(checkpoint.interval_ms),
@@ -409,7 +447,7 @@ constexpr std::array kOptions = {
     Option{.name = "checkpoint.file",
            .group = Group::kCheckpoint,
            .target = MILLRACE_PIPELINE(checkpoint.file),
-           .help = "Where the position is stored; its predecessor is kept beside it.",
+           .help = "The file for `checkpoint.store: file`; its predecessor is kept beside it.",
            .default_text = "<data.dir>/<name>.checkpoint",
            .valid = is_path,
            .allowed = "a path"},
@@ -440,6 +478,8 @@ std::string_view title_of(Group group) noexcept {
       return "Engine";
     case Group::kSink:
       return "Sink";
+    case Group::kKafka:
+      return "Kafka";
     case Group::kCheckpoint:
       return "Checkpoint";
   }

@@ -4,6 +4,7 @@
 #include "base/concat.h"
 #include "config/document.h"
 #include "config/foreign_options.h"
+#include "config/kafka_options.h"
 #include "config/option.h"
 #include "config/problems.h"
 #include "config/suggest.h"
@@ -55,22 +56,58 @@ class Reader {
       if (entry.name == "name" && entry.items.size() == 1)
         pipeline.label = concat("pipeline ", shown(entry.items[0]));
     }
+    std::vector<const Entry*> open;
     for (const Entry& entry : raw.entries) {
-      const Option* const option = find_option(entry.name);
+      const Option* const option = find_option(full_name(entry.name));
       if (option != nullptr && option->scope == Scope::kPipeline) {
+        if (pipeline.has(option->name)) {
+          problems_.add(entry.origin,
+                        concat(shown(entry.name), " is ", option->name, ", which is set already"));
+          continue;
+        }
         pipeline.origins.emplace(option->name, entry.origin);
         take(*option, entry, none, pipeline.config);
       } else if (option != nullptr) {
         problems_.add(entry.origin,
                       concat(option->name, " belongs to the process: move it out of the pipeline"));
+      } else if (is_kafka_property(entry.name) || is_open_for_kafka(entry.name)) {
+        open.push_back(&entry);
       } else {
         take_foreign(entry, pipeline.label);
       }
     }
+    read_open(open, pipeline);
     return pipeline;
   }
 
  private:
+  /// A Connect worker's file has it without the front.
+  static std::string_view full_name(std::string_view name) {
+    return name == "bootstrap.servers" ? std::string_view("kafka.bootstrap.servers") : name;
+  }
+
+  /// kafka.*, producer.override.* and topic.creation.*: what they mean depends on the sink.
+  void read_open(std::span<const Entry* const> open, ReadPipeline& pipeline) {
+    std::vector<OpenEntry> entries;
+    for (const Entry* const entry : open) {
+      if (!uses_kafka(pipeline.config) && !is_kafka_property(entry->name)) {
+        take_foreign(*entry, pipeline.label);
+        continue;
+      }
+      const std::optional<Written> value = written(*entry);
+      if (!value) continue;
+      std::string joined;
+      for (const std::string& item : value->items) append(joined, joined.empty() ? "" : ",", item);
+      entries.push_back({entry->name, std::move(joined), entry->origin});
+    }
+    read_kafka_entries(entries, pipeline.label, pipeline.config.kafka, problems_, notes_);
+    if (!entries.empty() && !uses_kafka(pipeline.config)) {
+      notes_.push_back(concat(pipeline.label,
+                              ": kafka.* has no effect: neither sink nor checkpoint.store is "
+                              "kafka"));
+    }
+  }
+
   /// The values with substitutions done, or nothing after a problem was added.
   std::optional<Written> written(const Entry& entry) {
     Written result{.items = {}, .is_list = entry.is_list};

@@ -79,6 +79,21 @@ void validate_one(const ProcessConfig& process, const ReadPipeline& pipeline, Pr
     problems.add(pipeline.origin_of("sink"),
                  concat(pipeline.label, ": file.path is required with sink: file"));
   }
+  if (uses_kafka(config) && config.kafka.bootstrap_servers.empty()) {
+    const std::string_view who = config.sink == SinkKind::kKafka ? "sink" : "checkpoint.store";
+    problems.add(pipeline.origin_of(who),
+                 concat(pipeline.label, ": kafka.bootstrap.servers is required with ", who, ": kafka"));
+  }
+  if (config.checkpoint.store == CheckpointStoreKind::kKafka && pipeline.has("checkpoint.file")) {
+    notes.push_back(concat(pipeline.label, ": checkpoint.file has no effect: checkpoint.store is kafka"));
+  }
+  if (config.checkpoint.store == CheckpointStoreKind::kFile) {
+    for (const std::string_view name :
+         {"checkpoint.topic", "checkpoint.conflict", "checkpoint.heartbeat.ms"}) {
+      if (!pipeline.has(name)) continue;
+      notes.push_back(concat(pipeline.label, ": ", name, " has no effect: checkpoint.store is file"));
+    }
+  }
   if (config.sink != SinkKind::kFile) {
     for (const auto& [name, origin] : pipeline.origins) {
       if (name.starts_with("file."))
@@ -114,7 +129,8 @@ struct WrittenFile {
 void refuse_shared_files(std::span<const ReadPipeline> pipelines, Problems& problems) {
   std::vector<WrittenFile> files;
   for (const ReadPipeline& pipeline : pipelines) {
-    if (!pipeline.config.checkpoint.file.empty()) {
+    if (!pipeline.config.checkpoint.file.empty() &&
+        pipeline.config.checkpoint.store == CheckpointStoreKind::kFile) {
       files.push_back({&pipeline, "checkpoint.file", resolved(pipeline.config.checkpoint.file)});
     }
     if (pipeline.config.sink == SinkKind::kFile && !pipeline.config.file.path.empty()) {
@@ -163,6 +179,9 @@ void fill_in(ProcessConfig& process, std::span<ReadPipeline> pipelines) {
     if (!pipeline.has("value.converter.schemas.enable")) config.value_schemas_enable = config.schemas_enable;
     if (!pipeline.has("row.bytes.max")) config.row_bytes_max = share / 4;
     if (config.spill_dir.empty()) config.spill_dir = (data_dir / "spill").string();
+    if (!pipeline.has("checkpoint.store") && config.sink == SinkKind::kKafka) {
+      config.checkpoint.store = CheckpointStoreKind::kKafka;
+    }
     if (config.checkpoint.file.empty() && !config.name.empty()) {
       config.checkpoint.file = (data_dir / concat(config.name, ".checkpoint")).string();
     }

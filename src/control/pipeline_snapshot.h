@@ -81,6 +81,27 @@ struct ErrorSnapshot {
   std::uint64_t count = 0;
 };
 
+/// A broker as a Kafka producer sees it.
+struct BrokerSnapshot {
+  std::string name;  ///< "broker1:9092/1"
+  bool up = false;
+  std::uint64_t requests = 0;  ///< Since the pipeline was made, as the two that follow.
+  std::uint64_t retries = 0;
+  std::uint64_t errors = 0;
+  std::int64_t ack_p50_us = 0;  ///< Over the last interval; 0: none.
+  std::int64_t ack_p99_us = 0;
+  std::int64_t ack_max_us = 0;
+  std::int64_t throttle_us = 0;
+};
+
+/// A Kafka producer by its own statistics.
+struct ProducerSnapshot {
+  std::uint64_t queue_records = 0;
+  std::uint64_t queue_bytes = 0;
+  std::uint64_t sent_records = 0;
+  std::vector<BrokerSnapshot> brokers;
+};
+
 struct PipelineSnapshot {
   std::string name;
   std::string source;              ///< "postgres"
@@ -110,6 +131,7 @@ struct PipelineSnapshot {
   std::uint64_t credits_available = 0;
   std::uint64_t credits_limit = 0;
   std::optional<TableCopySnapshot> table_copy;
+  std::optional<ProducerSnapshot> producer;
   std::vector<TableSnapshot> tables;
 
   const StagePosition& at(Stage stage) const noexcept { return positions[static_cast<std::size_t>(stage)]; }

@@ -60,6 +60,25 @@ void publish_table_copy(Registry& registry, const std::string& name, const Table
   registry.gauge(Family::kSnapshotDuration, {name}).set(static_cast<double>(copy.duration_ms) / 1000);
 }
 
+void publish_producer(Registry& registry, const std::string& name, const ProducerSnapshot& producer) {
+  registry.gauge(Family::kKafkaQueueRecords, {name}).set(producer.queue_records);
+  registry.gauge(Family::kKafkaQueueBytes, {name}).set(producer.queue_bytes);
+  registry.counter(Family::kKafkaSentRecords, {name}).set_total(producer.sent_records);
+  for (const BrokerSnapshot& broker : producer.brokers) {
+    registry.counter(Family::kKafkaBatches, {name, broker.name}).set_total(broker.requests);
+    registry.counter(Family::kKafkaRetries, {name, broker.name}).set_total(broker.retries);
+    registry.counter(Family::kKafkaErrors, {name, broker.name}).set_total(broker.errors);
+    registry.gauge(Family::kKafkaBrokerUp, {name, broker.name}).set(broker.up);
+    const auto set_us = [](metrics::Gauge& gauge, std::int64_t us) {
+      gauge.set(static_cast<double>(us) / 1'000'000);
+    };
+    set_us(registry.gauge(Family::kKafkaThrottleSeconds, {name, broker.name}), broker.throttle_us);
+    set_us(registry.gauge(Family::kKafkaAckSeconds, {name, broker.name, "0.5"}), broker.ack_p50_us);
+    set_us(registry.gauge(Family::kKafkaAckSeconds, {name, broker.name, "0.99"}), broker.ack_p99_us);
+    set_us(registry.gauge(Family::kKafkaAckSeconds, {name, broker.name, "1"}), broker.ack_max_us);
+  }
+}
+
 void publish_counts(Registry& registry, const PipelineSnapshot& pipeline) {
   const std::string& name = pipeline.name;
   registry.counter(Family::kReceivedBytes, {name}).set_total(pipeline.received_bytes);
@@ -94,6 +113,7 @@ void publish(Registry& registry, const PipelineSnapshot& pipeline, const Pipelin
   publish_slot(registry, pipeline.name, pipeline.slot);
   publish_memory(registry, pipeline);
   if (pipeline.table_copy) publish_table_copy(registry, pipeline.name, *pipeline.table_copy);
+  if (pipeline.producer) publish_producer(registry, pipeline.name, *pipeline.producer);
   if (pipeline.last_event_unix_ms != 0) {
     registry.gauge(Family::kLastEventTimestamp, {pipeline.name}).set(seconds(pipeline.last_event_unix_ms));
   }

@@ -49,7 +49,10 @@ TopicFacts facts_of(const rd_kafka_TopicDescription_t* description) {
     facts.error_text = text(rd_kafka_error_string(error));
     return facts;
   }
-  if (const rd_kafka_Uuid_t* id = rd_kafka_TopicDescription_topic_id(description)) {
+  const rd_kafka_Uuid_t* const id = rd_kafka_TopicDescription_topic_id(description);
+  // All zeros: the broker has no ids.
+  if (id != nullptr &&
+      (rd_kafka_Uuid_most_significant_bits(id) | rd_kafka_Uuid_least_significant_bits(id)) != 0) {
     facts.id = text(rd_kafka_Uuid_base64str(id));
   }
   std::size_t count = 0;
@@ -116,8 +119,8 @@ std::int64_t TopicSettings::number(std::string_view setting) const {
   if (found == values.end()) return -1;
   const std::string& digits = found->second;
   std::int64_t value = -1;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return error == std::errc() && end == digits.data() + digits.size() ? value : -1;
+  const auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return wrong == std::errc() && end == digits.data() + digits.size() ? value : -1;
 }
 
 void ask_topics(rd_kafka_t* client, std::span<const std::string> names, Timeout timeout,

@@ -94,7 +94,6 @@ constexpr std::array kPromises = {
     Promise{"log.queue", "", kOurs},
     Promise{"metadata.broker.list", "", "write kafka.bootstrap.servers"},
     Promise{"plugin.library.paths", "", "plugins are not loaded"},
-    Promise{"test.mock.num.brokers", "", "it replaces the brokers"},
     Promise{"builtin.features", "", "it cannot be set"},
 };
 

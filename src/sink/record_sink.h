@@ -53,6 +53,10 @@ class RecordSink {
   /// usual.
   virtual void flush() = 0;
 
+  /// The end: from now on no memory of a piece is touched, delivered or not, and nothing else is called.
+  /// Before pieces are destroyed; may take a moment.
+  virtual void let_go() {}
+
   /// When poll() wants to be called again without any new event, in clock microseconds; INT64_MAX: never.
   virtual std::int64_t next_deadline_us() const noexcept = 0;
 };

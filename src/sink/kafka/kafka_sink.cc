@@ -9,7 +9,7 @@
 #include <bit>
 #include <deque>
 #include <limits>
-#include <optional>
+#include <map>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -19,6 +19,7 @@
 #include "kafka/errors.h"
 #include "sink/kafka/in_flight.h"
 #include "sink/kafka/partition_offsets.h"
+#include "sink/kafka/partitioner.h"
 #include "sink/kafka/producer.h"
 #include "sink/kafka/record_size.h"
 #include "sink/kafka/topic_book.h"
@@ -69,7 +70,8 @@ class KafkaSink final : public RecordSink {
         reactor_(reactor),
         clock_(clock),
         headers_(options_.context_headers),
-        book_({.rules = TopicRules(options_.kafka.create_topics, options_.kafka.creation_groups)}),
+        book_(TopicBook::Options{
+            .rules = TopicRules(options_.kafka.create_topics, options_.kafka.creation_groups)}),
         batch_bytes_(setting(options_.kafka, "batch.size", 1'000'000)),
         message_bytes_max_(setting(options_.kafka, "message.max.bytes", 100'000'000)),
         compresses_(compresses(options_.kafka)),
@@ -100,7 +102,6 @@ class KafkaSink final : public RecordSink {
     }
     if (!cluster->empty()) offsets_.set_cluster(*cluster);
     if (absl::Status status = look_at_topics(); !status.ok()) return status;
-    arm();
     return SinkResume{};
   }
 
@@ -123,6 +124,7 @@ class KafkaSink final : public RecordSink {
   Piece* poll(std::int64_t now_us) override {
     if (!status_.ok()) return nullptr;
     now_us_ = now_us;
+    arm();
     drain_events();
     move_topics();
     if (fatal_until_us_ <= now_us && status_.ok()) status_ = fatal_;
@@ -215,7 +217,8 @@ class KafkaSink final : public RecordSink {
     reactor_.poll_fd(wake_fd_, POLLIN, &woken_);
   }
 
-  // --- producers ---------------------------------------------------------------------------------------------
+  // --- producers
+  // ---------------------------------------------------------------------------------------------
 
   /// Brokers compare a whole batch with max.message.bytes, and librdkafka's batch.size is one for all topics:
   /// topics with a smaller limit have a producer with smaller batches.
@@ -228,8 +231,8 @@ class KafkaSink final : public RecordSink {
     for (ProducerSlot& slot : producers_) {
       if (slot.batch_bytes_max == batch_bytes_max) return slot.producer.get();
     }
-    absl::StatusOr<std::unique_ptr<Producer>> made =
-        Producer::create(options_.kafka, options_.pipeline, std::max<std::int64_t>(batch_bytes_max, 0), wake_fd_);
+    absl::StatusOr<std::unique_ptr<Producer>> made = Producer::create(
+        options_.kafka, options_.pipeline, std::max<std::int64_t>(batch_bytes_max, 0), wake_fd_);
     if (!made.ok()) return made.status();
     producers_.push_back({batch_bytes_max, *std::move(made), {}});
     return producers_.back().producer.get();
@@ -261,8 +264,7 @@ class KafkaSink final : public RecordSink {
     std::vector<std::string> names;
     for (const auto& [name, topic] : offsets_.topics()) names.push_back(name);
     if (names.empty()) return absl::OkStatus();
-    const auto facts =
-        kafka::describe_topics(producers_.front().producer->client(), names, kAnswerTimeout);
+    const auto facts = kafka::describe_topics(producers_.front().producer->client(), names, kAnswerTimeout);
     if (!facts.ok()) return facts.status();
     for (const kafka::TopicFacts& topic : *facts) {
       const auto found = offsets_.topics().find(topic.name);
@@ -292,8 +294,8 @@ class KafkaSink final : public RecordSink {
     std::int64_t low = 0;
     std::int64_t high = 0;
     const rd_kafka_resp_err_t error =
-        rd_kafka_query_watermark_offsets(producers_.front().producer->client(), topic.c_str(), partition, &low,
-                                         &high, static_cast<int>(kAnswerTimeout.count()));
+        rd_kafka_query_watermark_offsets(producers_.front().producer->client(), topic.c_str(), partition,
+                                         &low, &high, static_cast<int>(kAnswerTimeout.count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       // The right to read a topic is nothing that a producer needs.
       if (kafka::classify(error).reason == ReasonCode::kKafkaPermissionDenied) return absl::OkStatus();
@@ -306,7 +308,8 @@ class KafkaSink final : public RecordSink {
 
   static absl::Status lost(std::string_view what) { return reason_error(ReasonCode::kTopicLostData, what); }
 
-  // --- records -----------------------------------------------------------------------------------------------
+  // --- records
+  // -----------------------------------------------------------------------------------------------
 
   void hand_over(const Record& record, InFlightRecord& under_way) {
     TopicState& topic = state_of(*record.topic);
@@ -332,19 +335,20 @@ class KafkaSink final : public RecordSink {
   /// False: not now; it waits at the head of its topic. After a failure `status_` is set.
   bool produce(TopicState& topic, const Record& record, InFlightRecord& under_way) {
     const auto [headers, header_bytes] = headers_.wire_size(record);
-    const std::size_t size = batch_of_one_bytes(record.key == nullptr ? -1 : record.key_size,
-                                                record.value == nullptr ? -1 : record.value_size, headers,
-                                                header_bytes);
-    if (size > topic.bytes_max) {
-      status_ = too_large(topic, record, size);
+    const auto size_of = [](const std::byte* data, std::uint32_t size) {
+      return data == nullptr ? std::int64_t{-1} : std::int64_t{size};
+    };
+    const std::size_t bytes =
+        batch_of_one_bytes(size_of(record.key, record.key_size), size_of(record.value, record.value_size),
+                           headers, header_bytes);
+    if (bytes > topic.bytes_max) {
+      status_ = too_large(topic, record, bytes);
       return true;
     }
-    const auto partition =
-        static_cast<std::int32_t>((record.partition_hash & 0x7fff'ffffU) %
-                                  static_cast<std::uint32_t>(topic.partitions));
+    const std::int32_t partition = partition_of(record.partition_hash, topic.partitions);
     under_way.place = topic.first_place + static_cast<std::uint32_t>(partition);
-    const rd_kafka_resp_err_t error = topic.producer->produce(topic.handle.get(), partition, record,
-                                                              headers_.make(record), &under_way);
+    const rd_kafka_resp_err_t error =
+        topic.producer->produce(topic.handle.get(), partition, record, headers_.make(record), &under_way);
     switch (error) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         if (topic.stale_since_us != 0) {
@@ -401,7 +405,8 @@ class KafkaSink final : public RecordSink {
                                   words);
   }
 
-  // --- events ------------------------------------------------------------------------------------------------
+  // --- events
+  // ------------------------------------------------------------------------------------------------
 
   void drain_events() {
     for (ProducerSlot& slot : producers_) {
@@ -424,6 +429,9 @@ class KafkaSink final : public RecordSink {
         slot.view = parse_statistics(rd_kafka_event_stats(event));
         KafkaView all;
         for (const ProducerSlot& each : producers_) add(all, each.view);
+        // With nothing to acknowledge, a connection is the proof.
+        const bool met = std::ranges::any_of(all.brokers, &KafkaBrokerView::up);
+        if (met && in_flight_.outstanding() == 0 && book_.trouble().ok()) trouble_passed();
         return options_.on_statistics(all);
       }
       default:
@@ -483,10 +491,11 @@ class KafkaSink final : public RecordSink {
     if (trouble_.ok()) return;
     trouble_ = absl::OkStatus();
     options_.on_trouble(trouble_);
-    log_info("kafka", "trouble has passed: records are acknowledged again");
+    log_info("kafka", "trouble has passed");
   }
 
-  // --- topics ------------------------------------------------------------------------------------------------
+  // --- topics
+  // ------------------------------------------------------------------------------------------------
 
   void on_answer(rd_kafka_event_t* event) {
     switch (rd_kafka_event_type(event)) {
@@ -537,12 +546,14 @@ class KafkaSink final : public RecordSink {
     topic.first_place = offsets_.add_topic(known.name, known.id, known.partitions);
     // A compressed record may pass where the plain one would not: the broker decides.
     std::int64_t bytes_max = message_bytes_max_;
-    if (known.message_bytes_max >= 0 && !compresses_) bytes_max = std::min(bytes_max, known.message_bytes_max);
+    if (known.message_bytes_max >= 0 && !compresses_)
+      bytes_max = std::min(bytes_max, known.message_bytes_max);
     topic.bytes_max = static_cast<std::size_t>(bytes_max);
     serve_waiting(topic);
   }
 
-  // --- positions ---------------------------------------------------------------------------------------------
+  // --- positions
+  // ---------------------------------------------------------------------------------------------
 
   void pass_records(std::size_t end) {
     for (; passed_records_ < end; ++passed_records_) {

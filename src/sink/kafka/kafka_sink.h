@@ -28,7 +28,8 @@ struct KafkaSinkOptions {
   std::int64_t open_patience_us = 30'000'000;
   /// Asked while open() waits: true ends it with Cancelled.
   std::function<bool()> stop_requested = [] { return false; };
-  /// Trouble that librdkafka is retrying (OK: it has passed), and its statistics. On the order stage's thread.
+  /// Trouble that librdkafka is retrying (OK: it has passed), and its statistics. On the order stage's
+  /// thread.
   std::function<void(const absl::Status&)> on_trouble = [](const absl::Status&) {};
   std::function<void(const KafkaView&)> on_statistics = [](const KafkaView&) {};
 };

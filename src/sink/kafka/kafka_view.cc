@@ -51,7 +51,8 @@ boost::json::value parsed(std::string_view text) {
 }  // namespace
 
 KafkaView parse_statistics(std::string_view json) {
-  // {..., "brokers":{...}, "topics":{ thousands }, "tx":..., "txmsgs":...}: the ends are read, the middle not.
+  // {..., "brokers":{...}, "topics":{ thousands }, "tx":..., "txmsgs":...}: the ends are read, the middle
+  // not.
   const std::size_t topics_at = json.find("\"topics\":{");
   const std::size_t totals_at = json.rfind("\"tx\":");
   KafkaView view;

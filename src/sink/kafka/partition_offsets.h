@@ -50,7 +50,7 @@ class PartitionOffsets {
     std::uint32_t first_place = 0;
   };
   std::string cluster_;
-  Topics topics_;                   ///< As restored, and those written to now; `next` of the latter is in next_.
+  Topics topics_;  ///< As restored, and those written to now; `next` of the latter is in next_.
   std::vector<Written> written_;
   std::vector<std::int64_t> next_;  ///< By place; 0: not touched.
 };

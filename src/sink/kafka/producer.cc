@@ -65,8 +65,7 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::create(const KafkaConfig& co
   options.pipeline = pipeline;
   options.events = RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS;
   options.batch_bytes_max = batch_bytes_max;
-  absl::StatusOr<kafka::ClientPtr> client =
-      kafka::make_client(config, kafka::Purpose::kProducer, options);
+  absl::StatusOr<kafka::ClientPtr> client = kafka::make_client(config, kafka::Purpose::kProducer, options);
   if (!client.ok()) return client.status();
   return std::unique_ptr<Producer>(new Producer(*std::move(client), wake_fd));
 }

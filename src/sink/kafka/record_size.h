@@ -47,7 +47,8 @@ inline constexpr std::size_t kHeaderBlockBytes = 64;
 
 constexpr std::size_t message_memory_bytes(std::size_t key, std::size_t headers,
                                            std::size_t header_bytes) noexcept {
-  return kMessageBytes + key + (headers == 0 ? 0 : kHeaderListBytes + headers * kHeaderBlockBytes + header_bytes);
+  return kMessageBytes + key +
+         (headers == 0 ? 0 : kHeaderListBytes + headers * kHeaderBlockBytes + header_bytes);
 }
 
 }  // namespace millrace

@@ -125,16 +125,15 @@ void TopicBook::described(const absl::StatusOr<std::vector<kafka::TopicFacts>>& 
     } else if (is_missing(facts.error) && options_.rules.rule_for(facts.name)) {
       ask_again(*topic, Step::kCreate, now_us, 0);
     } else if (is_missing(facts.error)) {
-      wait_or_fail(*topic, Step::kDescribe,
-                   reason_error(ReasonCode::kTopicMissing,
-                                concat("topic ", facts.name,
-                                       " does not exist, and topic.creation.enable is false")),
-                   now_us);
+      wait_or_fail(
+          *topic, Step::kDescribe,
+          reason_error(ReasonCode::kTopicMissing,
+                       concat("topic ", facts.name, " does not exist, and topic.creation.enable is false")),
+          now_us);
     } else if (facts.error == RD_KAFKA_RESP_ERR_NO_ERROR || passes(facts.error)) {
-      trouble_ = kafka::error_status(facts.error == RD_KAFKA_RESP_ERR_NO_ERROR
-                                         ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
-                                         : facts.error,
-                                     concat("topic ", facts.name), facts.error_text);
+      trouble_ = kafka::error_status(
+          facts.error == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE : facts.error,
+          concat("topic ", facts.name), facts.error_text);
       ask_again(*topic, Step::kDescribe, now_us, kAgainUs);
     } else {
       fail(kafka::error_status(facts.error, concat("topic ", facts.name), facts.error_text));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What has to be known of a topic before its first record: that it exists (or is made), how many partitions it
-// has, how large a record may be. No I/O: questions come out, answers go in.
+// What has to be known of a topic before its first record: that it exists (or is made), how many partitions
+// it has, how large a record may be. No I/O: questions come out, answers go in.
 //
 //   wanted -> described --missing--> created -> described -> settings asked -> known
 #pragma once

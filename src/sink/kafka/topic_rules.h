@@ -14,7 +14,8 @@ namespace millrace {
 class TopicRules {
  public:
   /// @param groups  in the order they are asked; the one called `default` takes every name.
-  TopicRules(bool create, std::vector<TopicCreationGroup> groups) : create_(create), groups_(std::move(groups)) {}
+  TopicRules(bool create, std::vector<TopicCreationGroup> groups)
+      : create_(create), groups_(std::move(groups)) {}
 
   /// Of the first group whose `include` has the name and whose `exclude` has not; nothing when topics are
   /// expected to exist. Source: debezium-contract 1.13.

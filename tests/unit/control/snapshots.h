@@ -44,6 +44,7 @@ inline PipelineSnapshot everything(std::string name) {
   pipeline.credits_available = 7;
   pipeline.credits_limit = 8;
   pipeline.table_copy = TableCopySnapshot{true, 9, 2, 1'000'000, 2'000'000, 12'500};
+  pipeline.producer = ProducerSnapshot{14, 15, 16, {{"k:1/1", true, 17, 18, 19, 20, 21, 22, 23}}};
   pipeline.tables = {{"public.\"odd\\\n\xff", 1, 2, 3, 4, 5, 0, 6}, {"", 0, 0, 0, 0, 0, 7, 8}};
   pipeline.last_error = "server closed the connection";
   pipeline.last_error_code = "CONNECTION_LOST";
