@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "base/concat.h"
-#include "base/log.h"
 #include "base/reason_code.h"
+#include "checkpoint/checkpoint_copies.h"
 #include "checkpoint/checkpoint_text.h"
 
 namespace millrace {
@@ -224,35 +224,14 @@ std::unique_ptr<CheckpointStore> make_checkpoint_file(std::string path, std::str
 }
 
 absl::StatusOr<StoredCheckpoints> read_checkpoint_file(const std::string& path) {
-  StoredCheckpoints stored;
-  absl::Status first_error;
-  bool any = false;
-  for (const bool newest : {true, false}) {
-    const std::string name = newest ? path : path + ".previous";
-    const absl::StatusOr<std::optional<std::string>> text = read_file(name);
+  CheckpointCopy newest{.name = path, .text = {}};
+  CheckpointCopy previous{.name = path + ".previous", .text = {}};
+  for (CheckpointCopy* copy : {&newest, &previous}) {
+    absl::StatusOr<std::optional<std::string>> text = read_file(copy->name);
     if (!text.ok()) return text.status();
-    if (!*text) continue;
-    any = true;
-    absl::StatusOr<Checkpoint> checkpoint = parse_checkpoint(**text);
-    if (!checkpoint.ok()) {
-      const absl::Status named =
-          with_reason(absl::Status(checkpoint.status().code(),
-                                   concat(name, ": ", std::string(checkpoint.status().message()))),
-                      reason_of(checkpoint.status()));
-      // Whole, but another version's: going on with an older copy would lose what it knows.
-      if (newest && reason_of(named) == ReasonCode::kCheckpointMismatch) return named;
-      log_warn("checkpoint", "a copy cannot be used", {{"error", std::string(named.message())}});
-      if (first_error.ok()) first_error = named;
-      continue;
-    }
-    (newest ? stored.newest : stored.previous) = *std::move(checkpoint);
+    copy->text = *std::move(text);
   }
-  if (!stored.newest && stored.previous) {
-    // What the server was told is no more than this one.
-    stored.newest = stored.previous;
-  }
-  if (any && !stored.newest) return first_error;
-  return stored;
+  return choose_checkpoints(newest, previous);
 }
 
 absl::Status overwrite_checkpoint_file(const std::string& path, const Checkpoint& checkpoint) {

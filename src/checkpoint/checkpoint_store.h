@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The edge behind which positions become durable: a file, later a Kafka topic, or a model disk in simulation.
+// The edge behind which positions become durable: a file, a Kafka topic, or a model disk in simulation.
 #pragma once
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -48,7 +48,8 @@ class CheckpointStore {
   /// Starts a write. Call only when the one before has been reported by poll().
   virtual void write(Checkpoint checkpoint) = 0;
 
-  /// nullopt: nothing to report. Else the generation that is durable, or why it could not be written.
+  /// nullopt: nothing to report. Else the generation that is durable, or why it could not be written. An
+  /// error may come with nothing being written: another instance has taken over.
   virtual std::optional<absl::StatusOr<std::uint64_t>> poll() = 0;
 };
 

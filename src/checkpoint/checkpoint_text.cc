@@ -67,12 +67,12 @@ std::string to_text(const Checkpoint& checkpoint) {
 absl::StatusOr<Checkpoint> parse_checkpoint(std::string_view text) {
   if (text.size() > kCheckpointBytesMax) return corrupt("it is larger than any checkpoint");
   const std::size_t mark = text.rfind(kChecksumMark);
-  if (mark == std::string_view::npos) return corrupt("it has no checksum; the file is cut or was edited");
+  if (mark == std::string_view::npos) return corrupt("it has no checksum; it is cut or was edited");
   const std::string_view body = text.substr(0, mark);
   const std::string_view sum = text.substr(mark + kChecksumMark.size());
   if (sum.size() != kChecksumDigits + 1 || sum.back() != '\n' ||
       sum.substr(0, kChecksumDigits) != checksum(body)) {
-    return corrupt("its checksum does not fit; the file is torn or was edited");
+    return corrupt("its checksum does not fit; it is torn or was edited");
   }
   boost::json::error_code error;
   const boost::json::value value = boost::json::parse({body.data(), body.size()}, error);

@@ -35,6 +35,24 @@ absl::Status check_pipeline(const StoredCheckpoints& stored, const KafkaCheckpoi
                              "\" belongs to pipeline \"", stored.newest->pipeline, "\""));
 }
 
+/// @param taken  the pipeline was ours before it failed.
+bool worth_another_try(ReasonCode reason, bool taken) {
+  switch (reason) {
+    // It worked before: the brokers may not know their users yet after a restart.
+    case ReasonCode::kKafkaAuthFailed:
+    case ReasonCode::kKafkaTlsFailed:
+    // It was there before: KafkaClaim::take_again() makes it again.
+    case ReasonCode::kTopicMissing:
+      return true;
+    // Of a commit it may also mean that the coordinator gave up a transaction that took too long:
+    // KafkaClaim::take_again() finds out.
+    case ReasonCode::kFenced:
+      return taken;
+    default:
+      return kafka::may_pass(reason);
+  }
+}
+
 class KafkaCheckpoint final : public CheckpointStore {
  public:
   KafkaCheckpoint(KafkaCheckpointOptions options, std::function<void()> wake)
@@ -56,8 +74,13 @@ class KafkaCheckpoint final : public CheckpointStore {
         claim_.take(Patience::of_ms(kOpenMs, options_.stop_requested));
     if (!records.ok()) return records.status();
     absl::StatusOr<StoredCheckpoints> stored = records->checkpoints(options_.topic, claim_.keys());
-    if (!stored.ok()) return stored;
-    if (absl::Status status = check_pipeline(*stored, options_); !status.ok()) return status;
+    if (stored.ok()) {
+      if (absl::Status status = check_pipeline(*stored, options_); !status.ok()) stored = status;
+    }
+    if (!stored.ok()) {
+      release();
+      return stored;
+    }
     // A newest copy that is damaged is stepped over here: what is written next stands before the good one.
     if (stored->newest) newest_ = to_text(*stored->newest);
     thread_ = std::thread([this] { run(); });
@@ -110,12 +133,22 @@ class KafkaCheckpoint final : public CheckpointStore {
         report(job->generation);
       }
     }
-    // So that the next instance need not wait for a sign of life. If it fails, it waits.
+    release();
+  }
+
+  /// So that the next instance need not wait for a sign of life. If it fails, it waits.
+  void release() {
     if (!claim_.can_commit()) return;
     if (absl::Status status = claim_.release({}, Patience::of_ms(kReleaseMs)); !status.ok()) {
       log_debug("checkpoint", "the pipeline could not be released",
                 {{"error", std::string(status.message())}});
     }
+  }
+
+  /// What has to stand in a topic that was made again.
+  std::vector<KeyedText> copies() const {
+    if (newest_.empty()) return {};
+    return {{claim_.keys().newest, newest_}, {claim_.keys().previous, newest_}};
   }
 
   /// Until it is written. An error is one that trying again does not cure, or the end of this object.
@@ -127,18 +160,17 @@ class KafkaCheckpoint final : public CheckpointStore {
     bool complained = false;
     for (;;) {
       const Patience patience = Patience::of_ms(kWriteMs, stopped);
-      absl::Status status = claim_.can_commit() ? absl::OkStatus() : claim_.take_again(patience);
-      const bool taken = status.ok();
-      if (taken) status = claim_.commit(records, patience);
+      const absl::StatusOr<bool> empty =
+          claim_.can_commit() ? absl::StatusOr<bool>(false) : claim_.take_again(patience);
+      const bool taken = empty.ok();
+      absl::Status status =
+          taken ? claim_.commit(*empty && records.empty() ? copies() : records, patience) : empty.status();
       if (status.ok()) {
         if (complained)
           log_info("checkpoint", "positions are stored again", {{"pipeline", options_.pipeline}});
         return status;
       }
-      // After a commit, "fenced" may also mean that the coordinator gave up a transaction that took too long:
-      // take_again() finds out.
-      const ReasonCode reason = reason_of(status);
-      if (!kafka::may_pass(reason) && !(taken && reason == ReasonCode::kFenced)) return status;
+      if (!worth_another_try(reason_of(status), taken)) return status;
       if (monotonic_us() >= complain_at_us) {
         complained = true;
         complain_at_us = monotonic_us() + kComplainEveryUs;
@@ -147,6 +179,7 @@ class KafkaCheckpoint final : public CheckpointStore {
                   {"seconds", (monotonic_us() - began_us) / 1'000'000},
                   {"error", std::string(status.message())}});
       }
+      // An instance that is just taking over is given the time to say so in the topic.
       if (!stopping()) patience.sleep_ms(kRetryMs);
       if (stopping()) return reason_error(ReasonCode::kSignal, "stopped while the position was being stored");
     }

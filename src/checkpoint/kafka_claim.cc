@@ -16,6 +16,9 @@ namespace millrace {
 
 namespace {
 
+constexpr int kTriesToTake = 5;
+constexpr int kRetryMs = 300;
+
 /// One per process: a pipeline that is started again in it finds its own claim.
 const std::string& this_instance() {
   static const std::string kInstance = [] {
@@ -118,6 +121,19 @@ absl::StatusOr<CheckpointRecords> KafkaClaim::fence(const Patience& patience) {
 }
 
 absl::StatusOr<CheckpointRecords> KafkaClaim::take(const Patience& patience) {
+  absl::StatusOr<CheckpointRecords> records = try_to_take(patience);
+  // Fenced between our fence and our word in the topic. An owner that is being taken over from may do that
+  // once, before it finds our word there, and another instance that starts now.
+  for (int again = 0; again < kTriesToTake && reason_of(records.status()) == ReasonCode::kFenced; ++again) {
+    patience.sleep_ms(kRetryMs);
+    records =
+        try_to_take(Patience::of_ms((patience.deadline_us - patience.began_us) / 1000, patience.stopped));
+  }
+  reader_.reset();
+  return records;
+}
+
+absl::StatusOr<CheckpointRecords> KafkaClaim::try_to_take(const Patience& patience) {
   if (const auto made = prepare(true, patience); !made.ok()) return made.status();
   const absl::StatusOr<CheckpointRecords> before = read(ReadTo::kCommitted, patience);
   if (!before.ok()) return before.status();
@@ -139,40 +155,44 @@ absl::StatusOr<CheckpointRecords> KafkaClaim::take(const Patience& patience) {
                         concat("another instance of pipeline \"", options_.pipeline,
                                "\" was started at the same time: ", describe(*now)));
   }
-  if (absl::Status status = commit({}, rest); !status.ok()) {
-    if (reason_of(status) != ReasonCode::kFenced) return status;
-    return reason_error(
-        options_.conflict == CheckpointConflict::kStop ? ReasonCode::kAlreadyActive : ReasonCode::kFenced,
-        concat("another instance of pipeline \"", options_.pipeline, "\" was started at the same time"));
-  }
+  if (absl::Status status = commit({}, rest); !status.ok()) return status;
   return records;
 }
 
-absl::Status KafkaClaim::take_again(const Patience& patience) {
+absl::StatusOr<bool> KafkaClaim::take_again(const Patience& patience) {
   transactions_.reset();
+  reader_.reset();  // what it complained about lies hours back, perhaps
   const absl::StatusOr<bool> made = prepare(true, patience);
   if (!made.ok()) return made.status();
   if (*made) {
+    made_again_ = true;
     log_warn("checkpoint", "the checkpoint topic was deleted while the pipeline ran; it is made again",
              {{"topic", options_.topic}});
-  } else {
-    // First without fencing: another owner must not be troubled by one that has lost the pipeline to it.
-    const absl::StatusOr<CheckpointRecords> committed = read(ReadTo::kCommitted, patience);
-    if (!committed.ok()) return committed.status();
-    if (const auto owner = committed->known_owner(); is_other(owner)) return fenced(owner);
   }
+  const auto is_lost = [this](const std::optional<Owner>& owner) {
+    return made_again_ ? owner && is_other(owner) : is_other(owner);
+  };
+  // First without fencing: another owner must not be troubled by one that has lost the pipeline to it.
+  const absl::StatusOr<CheckpointRecords> committed = read(ReadTo::kCommitted, patience);
+  if (!committed.ok()) return committed.status();
+  if (const auto owner = committed->known_owner(); is_lost(owner)) return fenced(owner);
   const absl::StatusOr<CheckpointRecords> records = fence(patience);
   if (!records.ok()) return records.status();
-  if (const auto owner = records->known_owner(); !*made && is_other(owner)) {
+  if (const auto owner = records->known_owner(); is_lost(owner)) {
     transactions_.reset();
     return fenced(owner);
   }
-  return absl::OkStatus();
+  reader_.reset();
+  return made_again_;
 }
 
 absl::Status KafkaClaim::commit_all(const std::vector<KeyedText>& records, const Patience& patience) {
   absl::Status status = transactions_->commit(options_.topic, records, patience);
-  if (!status.ok()) transactions_.reset();
+  if (status.ok()) {
+    made_again_ = false;
+  } else {
+    transactions_.reset();
+  }
   return status;
 }
 

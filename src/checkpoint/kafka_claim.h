@@ -29,8 +29,10 @@ class KafkaClaim {
   absl::StatusOr<CheckpointRecords> take(const Patience& patience);
 
   /// Takes it back after an error, with a new client: the one before lost its place, or the coordinator gave
-  /// up its transaction. FENCED when the topic says that another has it.
-  absl::Status take_again(const Patience& patience);
+  /// up its transaction.
+  /// @return true when the topic had gone and was made again, empty. FENCED when it says that another has the
+  /// pipeline.
+  absl::StatusOr<bool> take_again(const Patience& patience);
 
   /// Writes the records and a sign of life in one transaction. After an error take_again() comes first.
   absl::Status commit(std::vector<KeyedText> records, const Patience& patience);
@@ -48,6 +50,7 @@ class KafkaClaim {
   /// @return true when the topic was made just now.
   absl::StatusOr<bool> prepare(bool create, const Patience& patience);
   absl::StatusOr<CheckpointRecords> read(ReadTo to, const Patience& patience);
+  absl::StatusOr<CheckpointRecords> try_to_take(const Patience& patience);
   absl::StatusOr<CheckpointRecords> fence(const Patience& patience);
   absl::Status check_owner_is_gone(const Owner& owner, const Patience& patience);
   absl::Status commit_all(const std::vector<KeyedText>& records, const Patience& patience);
@@ -55,8 +58,9 @@ class KafkaClaim {
 
   const KafkaCheckpointOptions options_;
   const CheckpointKeys keys_;
-  std::unique_ptr<KafkaLink> reader_;
+  std::unique_ptr<KafkaLink> reader_;  ///< While it is needed: it has threads of its own.
   std::unique_ptr<KafkaTransactions> transactions_;
+  bool made_again_ = false;  ///< The topic; nothing has been written to it yet.
   std::uint64_t beat_ = 0;
 };
 

@@ -69,6 +69,8 @@ ProcessIdentity this_process() {
 
 Life life_of(const ProcessIdentity& process) {
   const ProcessIdentity self = this_process();
+  // /proc may show the processes of another namespace than ours.
+  if (link_target("/proc/self") != concat(self.pid)) return Life::kUnknown;
   if (self.boot.empty() || self.pid_namespace.empty() || self.started == 0) return Life::kUnknown;
   if (process.pid <= 0 || process.started == 0) return Life::kUnknown;
   if (process.boot != self.boot || process.pid_namespace != self.pid_namespace) return Life::kUnknown;

@@ -221,10 +221,14 @@ void check_missing_targets(CheckContext& context, rd_kafka_t* client,
     const TopicCreationGroup& group = creation_group(context.config.kafka, target->name);
     const NewTopic wanted{target->name, group.partitions, group.replication_factor, group.settings};
     if (!context.config.kafka.create_topics) {
-      context.error(
-          ReasonCode::kTopicMissing, subject, "does not exist, and topics are not made here",
-          concat(context.create_topic(target->name, " --partitions <number> --replication-factor 3"),
-                 "\n# or topic.creation.enable: true"));
+      const std::int64_t partitions =
+          group.partitions > 0 ? group.partitions
+                               : std::max<std::int64_t>(1, context.broker.number("num.partitions"));
+      const int replication = std::clamp(static_cast<int>(context.cluster.brokers), 1, 3);
+      context.error(ReasonCode::kTopicMissing, subject, "does not exist, and topics are not made here",
+                    concat(context.create_topic(target->name, concat(" --partitions ", partitions,
+                                                                     " --replication-factor ", replication)),
+                           "\n# or topic.creation.enable: true"));
       continue;
     }
     // One of a group stands for all: the rights may differ by name, the settings do not.

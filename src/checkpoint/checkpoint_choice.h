@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a pipeline's position is kept, as its configuration says: a file or a Kafka topic.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "checkpoint/checkpoint_store.h"
+#include "config/config.h"
+
+namespace millrace {
+
+/// @param stop_requested  ends a call of open() that waits. @param wake  see CheckpointStore's makers.
+std::unique_ptr<CheckpointStore> make_checkpoint_store(const PipelineConfig& pipeline,
+                                                       std::function<bool()> stop_requested,
+                                                       std::function<void()> wake);
+
+/// What is stored, and where, for people.
+struct StoredPosition {
+  StoredCheckpoints stored;
+  std::string file;   ///< Empty when it is a topic.
+  std::string topic;  ///< Empty when it is a file.
+  std::string owner;  ///< The instance that has the pipeline, or had it last; empty when it is not known.
+};
+absl::StatusOr<StoredPosition> read_position(const PipelineConfig& pipeline);
+
+/// Both copies become this one. CHECKPOINT_LOCKED or ALREADY_ACTIVE while the pipeline runs.
+absl::Status overwrite_position(const PipelineConfig& pipeline, const Checkpoint& checkpoint);
+
+/// Forgets both. CHECKPOINT_LOCKED or ALREADY_ACTIVE while the pipeline runs.
+absl::Status remove_position(const PipelineConfig& pipeline);
+
+}  // namespace millrace
