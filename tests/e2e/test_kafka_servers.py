@@ -8,6 +8,7 @@ import subprocess
 import confluent_kafka
 import pytest
 from kafka import AUTHORIZED, REPLICATED, KafkaError, KafkaServer
+from oidc import OidcProvider
 
 RECORDS = [(b"k%d" % i, b"v%d" % i) for i in range(100)]
 
@@ -117,6 +118,18 @@ def test_tool_says_why_it_failed(kafka):
     assert "in_order_too" not in kafka.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", kafka.bootstrap, "--list")
     with pytest.raises(KafkaError, match="no-such-option"):
         kafka.tool("org.apache.kafka.tools.TopicCommand", "--no-such-option")
+
+
+def test_clients_log_in_with_tokens_of_an_openid_provider():
+    with OidcProvider({"app": "app-secret"}) as provider, KafkaServer(oidc=provider) as kafka:
+        good = confluent_kafka.Consumer(kafka.oidc_client(more={"group.id": "g"}))
+        assert good.list_topics(timeout=30).cluster_id == kafka.cluster_id()
+        good.close()
+        assert provider.tokens_given == 1
+        bad = confluent_kafka.Consumer(kafka.oidc_client(password="wrong", more={"group.id": "g", "log_level": 0}))
+        with pytest.raises(confluent_kafka.KafkaException):
+            bad.list_topics(timeout=3)
+        bad.close()
 
 
 def test_second_broker_takes_over_and_comes_back():
