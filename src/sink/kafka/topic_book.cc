@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/concat.h"
 #include "base/log.h"
@@ -102,7 +103,7 @@ void TopicBook::failed(Step step, const absl::Status& status, std::int64_t now_u
 
 void TopicBook::wait_or_fail(Topic& topic, Step step, absl::Status status, std::int64_t now_us) {
   if (now_us - topic.wanted_us >= options_.patience_us) return fail(std::move(status));
-  if (trouble_.ok() || trouble_.message() != status.message()) {
+  if (!std::exchange(topic.told, true)) {
     log_warn("kafka", "a topic is not ready yet",
              {{"topic", topic.known.name}, {"error", std::string(status.message())}});
   }

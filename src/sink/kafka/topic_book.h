@@ -69,6 +69,7 @@ class TopicBook {
     bool made = false;  ///< By us: it may take a moment until every broker knows it.
     std::int64_t next_us = 0;
     std::int64_t wanted_us = 0;
+    bool told = false;  ///< That it is waited for.
     Known known;
   };
 
