@@ -31,7 +31,7 @@ class PostgresUpstream final : public Upstream {
         setup_(make_postgres_setup(random_)),
         database_(setup_.workload, around.clock, around.ledger),
         server_(setup_.server, database_, around.clock, around.verdict, random_.next()),
-        held_(setup_.held_bytes, setup_.held_block_bytes) {
+        held_(setup_.held_bytes, setup_.held_block_bytes, setup_.held_notes_free) {
     server_.on_status = [this](std::uint64_t, std::uint64_t flushed) { told(flushed); };
     // What the database did before anybody looked.
     for (int i = 0; i < setup_.earlier_transactions; ++i) {

@@ -151,7 +151,7 @@ absl::Status HeldTransaction::spill() {
 }
 
 absl::Status HeldBudget::make_room() {
-  const std::size_t notes = noted_ > kNotesFree ? noted_ : 0;
+  const std::size_t notes = noted_ > notes_free_ ? noted_ : 0;
   while (used_ + notes > limit_ && used_ > 0) {
     const auto largest = std::max_element(all_.begin(), all_.end(), [](const auto* a, const auto* b) {
       return a->memory_bytes() < b->memory_bytes();

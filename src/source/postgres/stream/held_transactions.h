@@ -125,11 +125,13 @@ class HeldTransaction {
 /// it has. What is noted of subtransactions and messages stays in memory.
 class HeldBudget {
  public:
-  HeldBudget(std::size_t bytes, std::size_t block_bytes) : limit_(bytes), block_bytes_(block_bytes) {}
+  /// @param notes_free  bytes of notes that do not count: those of usual transactions.
+  HeldBudget(std::size_t bytes, std::size_t block_bytes, std::size_t notes_free = 1 << 20)
+      : limit_(bytes), block_bytes_(block_bytes), notes_free_(notes_free) {}
   std::size_t used_bytes() const noexcept { return used_; }
   std::size_t noted_bytes() const noexcept { return noted_; }
   /// Notes take more than half of it.
-  bool crowded() const noexcept { return noted_ > kNotesFree && noted_ > limit_ / 2; }
+  bool crowded() const noexcept { return noted_ > notes_free_ && noted_ > limit_ / 2; }
   std::size_t limit_bytes() const noexcept { return limit_; }
   std::uint64_t spilled_total() const noexcept { return spilled_total_; }
 
@@ -139,10 +141,9 @@ class HeldBudget {
   void leave(HeldTransaction* held) { std::erase(all_, held); }
   absl::Status make_room();
 
-  static constexpr std::size_t kNotesFree = 1 << 20;  ///< Those of a usual transaction do not count.
-
   std::size_t limit_;
   std::size_t block_bytes_;
+  std::size_t notes_free_;
   std::size_t used_ = 0;
   std::size_t noted_ = 0;
   std::uint64_t spilled_total_ = 0;
