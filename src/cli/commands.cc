@@ -39,8 +39,10 @@ constexpr std::array kCommands = {
             .description = "Reads FILE and reports every mistake in it. When there is none, connects to\n"
                            "each pipeline's server and looks at what `run` will need: the version,\n"
                            "wal_level, free slots and walsenders, the role's permissions, the publication,\n"
-                           "each table's replica identity. What is missing is printed with the SQL\n"
-                           "statement or setting that remedies it. Nothing is changed.\n"
+                           "each table's replica identity; in Kafka the brokers' addresses, the user's\n"
+                           "rights, the checkpoint topic, and copies, cleanup and size limits of topics.\n"
+                           "What is missing is printed with the SQL statement, command or setting that\n"
+                           "remedies it. Nothing is changed, and no instance that runs is troubled.\n"
                            "\n"
                            "Exit code 0: ready. 1: something must be fixed. 2: the file has mistakes.\n",
             .flags = kCheckFlags,

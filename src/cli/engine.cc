@@ -18,14 +18,17 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/systemd_notify.h"
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/checkpoint_choice.h"
 #include "cli/pipeline_snapshots.h"
 #include "cli/progress_line.h"
 #include "control/control_server.h"
+#include "format/topic_naming.h"
+#include "kafka/check/check.h"
 #include "millrace/source/postgres/ids.h"
 #include "pipeline/pipeline.h"
 #include "runtime/clock.h"
 #include "source/postgres/session/check.h"
+#include "source/postgres/session/row_sizes.h"
 #include "source/postgres/stream/position.h"
 
 namespace millrace::cli {
@@ -84,6 +87,20 @@ absl::StatusOr<std::unique_ptr<control::HttpServer>> serve(const ProcessConfig& 
   auto server = control::start_control_server(http, pages, registry, std::move(snapshots));
   if (!server.ok()) return with_reason(server.status(), ReasonCode::kConfigInvalid);
   return server;
+}
+
+/// Where the records of the tables that are captured now will go; nothing when the database does not tell,
+/// which is a finding of its own.
+std::vector<kafka::TargetTopic> kafka_targets(const PipelineConfig& pipeline) {
+  const absl::StatusOr<std::vector<postgres::TableRows>> tables = postgres::captured_rows(pipeline);
+  std::vector<kafka::TargetTopic> targets;
+  if (!tables.ok()) return targets;
+  const TopicNaming naming{pipeline.topic_prefix, "."};
+  for (const postgres::TableRows& table : *tables) {
+    targets.push_back({naming.data_topic(table.schema, table.name), concat(table.schema, ".", table.name),
+                       table.average_row_bytes, table.has_key});
+  }
+  return targets;
 }
 
 }  // namespace
@@ -170,21 +187,30 @@ std::vector<Finding> check_pipeline(const PipelineConfig& pipeline) {
     findings.push_back({static_cast<Finding::Severity>(found.severity), found.reason,
                         std::move(found.subject), std::move(found.problem), std::move(found.fix)});
   }
+  if (uses_kafka(pipeline)) {
+    for (kafka::CheckFinding& found : kafka::run_check(pipeline, kafka_targets(pipeline))) {
+      findings.push_back({static_cast<Finding::Severity>(found.severity), found.reason,
+                          std::move(found.subject), std::move(found.problem), std::move(found.fix)});
+    }
+  }
   return findings;
 }
 
 absl::StatusOr<Facts> get_position(const PipelineConfig& pipeline) {
-  const absl::StatusOr<StoredCheckpoints> stored = read_checkpoint_file(pipeline.checkpoint.file);
-  if (!stored.ok()) return stored.status();
-  if (!stored->newest) return absl::NotFoundError("no position is stored");
-  const Checkpoint& checkpoint = *stored->newest;
-  return Facts{{"pipeline", checkpoint.pipeline},
-               {"phase", checkpoint.phase},
-               {"generation", concat(checkpoint.generation)},
-               {"position", checkpoint.position.text},
-               {"source", checkpoint.source_identity},
-               {"sink", checkpoint.sink_state},
-               {"file", pipeline.checkpoint.file}};
+  const absl::StatusOr<StoredPosition> found = read_position(pipeline);
+  if (!found.ok()) return found.status();
+  if (!found->stored.newest) return absl::NotFoundError("no position is stored");
+  const Checkpoint& checkpoint = *found->stored.newest;
+  Facts facts{{"pipeline", checkpoint.pipeline},
+              {"phase", checkpoint.phase},
+              {"generation", concat(checkpoint.generation)},
+              {"position", checkpoint.position.text},
+              {"source", checkpoint.source_identity},
+              {"sink", checkpoint.sink_state}};
+  if (!found->file.empty()) facts.emplace_back("file", found->file);
+  if (!found->topic.empty()) facts.emplace_back("topic", found->topic);
+  if (!found->owner.empty()) facts.emplace_back("owner", found->owner);
+  return facts;
 }
 
 absl::Status set_position(const PipelineConfig& pipeline, std::string_view position) {
@@ -192,20 +218,18 @@ absl::Status set_position(const PipelineConfig& pipeline, std::string_view posit
   if (!lsn || value_of(*lsn) == 0) {
     return reason_error(ReasonCode::kUsage, concat("not a position: it is an LSN such as 0/16B3748"));
   }
-  const absl::StatusOr<StoredCheckpoints> stored = read_checkpoint_file(pipeline.checkpoint.file);
-  if (!stored.ok()) return stored.status();
+  const absl::StatusOr<StoredPosition> found = read_position(pipeline);
+  if (!found.ok()) return found.status();
   Checkpoint checkpoint;
-  if (stored->newest) checkpoint = *stored->newest;
+  if (found->stored.newest) checkpoint = *found->stored.newest;
   checkpoint.pipeline = pipeline.name;
   checkpoint.phase = "streaming";
   ++checkpoint.generation;
   // The last transaction is not known at a place chosen by hand: nothing is proven by it.
   checkpoint.position = postgres::to_position({value_of(*lsn), value_of(*lsn), {}});
-  return overwrite_checkpoint_file(pipeline.checkpoint.file, checkpoint);
+  return overwrite_position(pipeline, checkpoint);
 }
 
-absl::Status reset_position(const PipelineConfig& pipeline) {
-  return remove_checkpoint_file(pipeline.checkpoint.file);
-}
+absl::Status reset_position(const PipelineConfig& pipeline) { return remove_position(pipeline); }
 
 }  // namespace millrace::cli

@@ -40,7 +40,8 @@ struct Finding {
   std::string fix;  ///< The SQL statement or setting that remedies it; empty when there is none.
 };
 
-/// Connects to the pipeline's server and looks at everything that `run` will need. Changes nothing there.
+/// Connects to the pipeline's server, and to its Kafka, and looks at everything that `run` will need. Changes
+/// nothing there.
 std::vector<Finding> check_pipeline(const PipelineConfig& pipeline);
 
 /// What `position get` shows: names and values, in this order.
@@ -50,10 +51,10 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 absl::StatusOr<Facts> get_position(const PipelineConfig& pipeline);
 
 /// Stores `position` as the place to go on from: an LSN such as 0/16B3748. FailedPrecondition with
-/// CHECKPOINT_LOCKED while the pipeline runs; InvalidArgument when it is not a position.
+/// CHECKPOINT_LOCKED or ALREADY_ACTIVE while the pipeline runs; InvalidArgument when it is not a position.
 absl::Status set_position(const PipelineConfig& pipeline, std::string_view position);
 
-/// Forgets the stored position: the next start is a first start. CHECKPOINT_LOCKED while the pipeline runs.
+/// Forgets the stored position: the next start is a first start. Errors as above.
 absl::Status reset_position(const PipelineConfig& pipeline);
 
 }  // namespace millrace::cli

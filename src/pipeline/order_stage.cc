@@ -135,10 +135,11 @@ void OrderStage::write_checkpoint(std::int64_t now_us) {
 
 bool OrderStage::move_checkpoint(std::int64_t now_us) {
   bool worked = false;
+  const auto outcome = store_.poll();
+  // Also with nothing to write: another instance may have taken over.
+  if (outcome && !outcome->ok()) return fail(outcome->status());
   if (writing_) {
-    const auto outcome = store_.poll();
     if (!outcome) return false;
-    if (!outcome->ok()) return fail(outcome->status());
     writing_ = false;
     generation_ = **outcome;
     ++counters_.checkpoints;

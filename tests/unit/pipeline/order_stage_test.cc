@@ -357,5 +357,20 @@ TEST_F(OrderStageTest, AFailedCheckpointTellsTheServerNothing) {
   EXPECT_EQ(news(), "-");
 }
 
+TEST_F(OrderStageTest, AStoreMayFailWithNothingBeingWritten) {
+  start_settled();
+  settle();
+  ASSERT_FALSE(store_.under_way);
+  const std::size_t written = store_.written.size();
+  store_.fail(absl::FailedPreconditionError("another instance has taken over"));
+  EXPECT_TRUE(stage_->step());
+  EXPECT_EQ(stage_->status().message(), "another instance has taken over");
+  sink_.delivers_at_once = true;
+  push(piece(1, 10));
+  settle();
+  EXPECT_EQ(store_.written.size(), written);
+  EXPECT_EQ(news(), "-");
+}
+
 }  // namespace
 }  // namespace millrace::test
