@@ -89,6 +89,17 @@ control::PipelineSnapshot snapshot(const PipelineConfig& config, const PipelineV
       copy.rows_estimated = static_cast<std::uint64_t>(view.snapshot_rows_estimated);
     out.table_copy = copy;
   }
+  if (view.kafka.known) {
+    control::ProducerSnapshot& producer = out.producer.emplace();
+    producer.queue_records = view.kafka.queue_records;
+    producer.queue_bytes = view.kafka.queue_bytes;
+    producer.sent_records = view.kafka.sent_records;
+    for (const KafkaBrokerView& broker : view.kafka.brokers) {
+      producer.brokers.push_back({broker.name, broker.up, broker.requests, broker.retries, broker.errors,
+                                  broker.ack_p50_us, broker.ack_p99_us, broker.ack_max_us,
+                                  broker.throttle_us});
+    }
+  }
   for (const PipelineView::Ring& ring : view.rings)
     out.rings.push_back({ring.name, ring.used, ring.capacity});
   for (const TableCount& table : view.tables) {

@@ -10,8 +10,9 @@
 #include "base/concat.h"
 #include "base/log.h"
 #include "base/reason_code.h"
-#include "checkpoint/checkpoint_file.h"
+#include "checkpoint/checkpoint_choice.h"
 #include "config/parse.h"
+#include "kafka/errors.h"
 #include "pipeline/pipeline_core.h"
 #include "pipeline/postgres_assembly.h"
 #include "runtime/clock.h"
@@ -41,6 +42,48 @@ Reactor::Kind reactor_kind(IoBackend io) {
   return Reactor::Kind::kAuto;
 }
 
+/// Librdkafka's structs for a record cost as much as a small record does: half of the output memory is
+/// theirs. More than this brings no speed, however long the way to the brokers.
+constexpr std::size_t kKafkaBytesMax = 32U << 20;
+
+MemoryPlan memory_plan(const PipelineConfig& config, std::uint64_t memory_bytes) {
+  MemoryPlan plan = MemoryPlan::cut(memory_bytes, config.held_memory_percent);
+  if (config.sink == SinkKind::kKafka) {
+    plan.output_bytes = std::max(std::min(plan.output_bytes / 2, kKafkaBytesMax), 4 * plan.chunk_bytes);
+  }
+  return plan;
+}
+
+/// What is counted goes on where the runs before have ended.
+void add_counts(PipelineView& view, const PipelineView& before) {
+  view.bytes_received += before.bytes_received;
+  view.changes += before.changes;
+  view.transactions += before.transactions;
+  view.records += before.records;
+  view.reconnects += before.reconnects;
+  view.checkpoints += before.checkpoints;
+  for (const TableCount& earlier : before.tables) {
+    const auto found = std::ranges::find(view.tables, earlier.name, &TableCount::name);
+    if (found == view.tables.end()) {
+      view.tables.push_back(earlier);
+      continue;
+    }
+    found->reads += earlier.reads;
+    found->creates += earlier.creates;
+    found->updates += earlier.updates;
+    found->deletes += earlier.deletes;
+    found->truncates += earlier.truncates;
+    found->messages += earlier.messages;
+    found->bytes += earlier.bytes;
+  }
+}
+
+/// Whether a run that ended so is started again by itself, from the checkpoint.
+bool may_pass(const absl::Status& status) {
+  const ReasonCode reason = reason_of(status);
+  return reason == ReasonCode::kSnapshotFailed || kafka::may_pass(reason);
+}
+
 int core_of(const PipelineConfig& config, std::size_t loop) {
   return config.cores.empty() ? -1 : config.cores[loop % config.cores.size()];
 }
@@ -53,10 +96,16 @@ class Pipeline::Run {
   Run(const PipelineConfig& config, std::uint64_t memory_bytes, const std::atomic<bool>& stop,
       Troubles& troubles, metrics::Histogram& sink_seconds)
       : config_(config),
-        memory_(MemoryPlan::cut(memory_bytes, config.held_memory_percent)),
+        memory_(memory_plan(config, memory_bytes)),
         stop_(stop),
         troubles_(troubles),
         sink_seconds_(sink_seconds) {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() {
+    // A client's threads may be reading the pieces, which go with the core.
+    if (sink_ != nullptr) sink_->let_go();
+  }
 
   /// Runs to the end on the calling thread, with threads of its own for workers and the order stage.
   absl::Status run() {
@@ -150,10 +199,24 @@ class Pipeline::Run {
     order->order = true;
 
     Reactor* order_reactor = order->reactor.get();
-    sink_ =
-        make_record_sink(config_, *order_reactor, [this] { return stop_.load(std::memory_order_acquire); });
-    store_ = make_checkpoint_file(config_.checkpoint.file, config_.name,
-                                  [order_reactor] { order_reactor->wake(); });
+    SinkSurroundings surroundings;
+    surroundings.stop_requested = [this] { return stop_.load(std::memory_order_acquire); };
+    surroundings.memory_bytes_max = memory_.output_bytes;
+    surroundings.on_trouble = [this](const absl::Status& status) {
+      if (status.ok()) {
+        troubles_.passed();
+      } else {
+        troubles_.add(status, system_clock().realtime_us());
+      }
+    };
+    surroundings.on_statistics = [this](const KafkaView& view) {
+      const std::lock_guard lock(view_mutex_);
+      order_view_.kafka = view;
+    };
+    sink_ = make_record_sink(config_, *order_reactor, std::move(surroundings));
+    store_ = make_checkpoint_store(
+        config_, [this] { return stop_.load(std::memory_order_acquire); },
+        [order_reactor] { order_reactor->wake(); });
     PipelineCore::Options options;
     options.order.pipeline = config_.name;
     options.order.options_hash = config::start_options_hash(config_);
@@ -336,25 +399,30 @@ void Pipeline::supervise() {
     const bool position_is_void = status.ok() && current->position_is_void();
     // The source has noted its own.
     if (troubles_.view().current != status) troubles_.add(status, system_clock().realtime_us());
-    const std::int64_t wait_until_us = monotonic_us() + kRestartWaitUs;
-    if (wait_until_us - began_us > 60'000'000) attempts = 0;
-    const bool again = !status.ok() && !stop_requested_.load(std::memory_order_acquire) &&
-                       reason_of(status) == ReasonCode::kSnapshotFailed &&
+    if (monotonic_us() - began_us > 60'000'000) attempts = 0;
+    const std::int64_t wait_us =
+        std::max(kRestartWaitUs, std::min(kRestartWaitUs << std::min<std::int64_t>(attempts, 10),
+                                          config_.retriable_restart_wait_ms * 1000));
+    const std::int64_t wait_until_us = monotonic_us() + wait_us;
+    const bool again = !status.ok() && !stop_requested_.load(std::memory_order_acquire) && may_pass(status) &&
                        (config_.errors_max_retries < 0 || attempts < config_.errors_max_retries);
     ++attempts;
     {
       const std::lock_guard lock(mutex_);
-      last_view_ = run_->view();
+      PipelineView ended = run_->view();
+      add_counts(ended, last_view_);
+      last_view_ = std::move(ended);
       last_view_.phase = again         ? SourcePhase::kReconnecting
                          : status.ok() ? SourcePhase::kStopped
                                        : SourcePhase::kFailed;
-      status_ = status;
+      // What is tried again is among the troubles until it has passed.
+      status_ = again ? absl::OkStatus() : status;
       if (again) ++restarts_;
       run = std::move(run_);
     }
     run.reset();  // closes connections, releases locks
     if (position_is_void) {
-      if (absl::Status removed = remove_checkpoint_file(config_.checkpoint.file); !removed.ok()) {
+      if (absl::Status removed = remove_position(config_); !removed.ok()) {
         log_warn("pipeline", "the slot is dropped, but its stored position could not be removed",
                  {{"pipeline", config_.name}, {"error", std::string(removed.message())}});
       }
@@ -372,6 +440,7 @@ void Pipeline::supervise() {
 PipelineView Pipeline::view() const {
   const std::lock_guard lock(mutex_);
   PipelineView view = run_ != nullptr ? run_->view() : last_view_;
+  if (run_ != nullptr) add_counts(view, last_view_);
   view.name = config_.name;
   view.restarts = restarts_;
   const Troubles::View troubles = troubles_.view();

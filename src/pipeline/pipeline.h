@@ -18,6 +18,7 @@
 #include "base/reason_code.h"
 #include "config/config.h"
 #include "pipeline/table_counts.h"
+#include "sink/kafka/kafka_view.h"
 #include "source/source.h"
 #include "source/troubles.h"
 
@@ -75,6 +76,7 @@ struct PipelineView {
   std::vector<Ring> rings;
 
   std::vector<TableCount> tables;
+  KafkaView kafka;  ///< Of the producer, when there is one.
 };
 
 class Pipeline {

@@ -15,6 +15,7 @@
 #include "runtime/socket_stream.h"
 #include "runtime/tls_stream.h"
 #include "sink/file/file_sink.h"
+#include "sink/kafka/kafka_sink.h"
 #include "sink/null_sink.h"
 #include "source/postgres/session/errors.h"
 #include "source/postgres/session/session_thread.h"
@@ -176,15 +177,28 @@ void PostgresAssembly::fill(PipelineView& view) const {
 }
 
 std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor,
-                                             std::function<bool()> stop_requested) {
+                                             SinkSurroundings surroundings) {
   if (config.sink == SinkKind::kNull) return make_null_sink();
-  FileSinkOptions options;
-  options.stop_requested = std::move(stop_requested);
+  std::vector<std::pair<std::string, std::string>> context_headers;
   if (config.extended_headers_enabled) {
     const debezium::ContextHeaders headers =
         debezium::make_context_headers(config.topic_prefix, "postgresql", new_run_id());
-    for (const auto& [name, value] : headers.pairs()) options.context_headers.emplace_back(name, value);
+    for (const auto& [name, value] : headers.pairs()) context_headers.emplace_back(name, value);
   }
+  if (config.sink == SinkKind::kKafka) {
+    KafkaSinkOptions options;
+    options.kafka = config.kafka;
+    options.pipeline = config.name;
+    options.context_headers = std::move(context_headers);
+    options.memory_bytes_max = surroundings.memory_bytes_max;
+    options.stop_requested = std::move(surroundings.stop_requested);
+    options.on_trouble = std::move(surroundings.on_trouble);
+    options.on_statistics = std::move(surroundings.on_statistics);
+    return make_kafka_sink(std::move(options), reactor, system_clock());
+  }
+  FileSinkOptions options;
+  options.stop_requested = std::move(surroundings.stop_requested);
+  options.context_headers = std::move(context_headers);
   if (config.sink == SinkKind::kFile) {
     options.path = config.file.path;
     options.rotate_bytes = config.file.rotate_bytes;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The registry's line for PostgreSQL: what a pipeline that reads it is put together from.
 #pragma once
+#include <functional>
 #include <memory>
 
 #include "config/config.h"
@@ -33,8 +34,16 @@ class PostgresAssembly {
   std::unique_ptr<Parts> parts_;
 };
 
+/// What a sink has beside its options.
+struct SinkSurroundings {
+  std::function<bool()> stop_requested;
+  std::size_t memory_bytes_max = 0;  ///< For what a sink allocates beside the pieces.
+  std::function<void(const absl::Status&)> on_trouble;
+  std::function<void(const KafkaView&)> on_statistics;
+};
+
 /// The sink that the configuration names, on the order stage's reactor.
 std::unique_ptr<RecordSink> make_record_sink(const PipelineConfig& config, Reactor& reactor,
-                                             std::function<bool()> stop_requested);
+                                             SinkSurroundings surroundings);
 
 }  // namespace millrace
