@@ -84,13 +84,14 @@ void PostgresSource::note(const absl::Status& status) {
   if (options_.troubles != nullptr) options_.troubles->add(status, clock_.realtime_us());
 }
 
-void PostgresSource::start_over() {
+void PostgresSource::start_over(std::int64_t now_us) {
   edge_.reset();
   close_stream();
   if (stop_requested_) return end();
   streaming_since_us_ = 0;
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
-  gather();
+  retry_at_us_ = now_us + kFirstRetryUs;  // our walsender needs a moment to let go of the slot
+  state_ = State::kBackoff;
 }
 
 void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_us) {

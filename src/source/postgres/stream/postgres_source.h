@@ -142,8 +142,8 @@ class PostgresSource final : public Source {
   std::int64_t silence_us(std::int64_t now_us) const;
   /// The connection is gone: again after a while, or the end.
   void lost(absl::Status status, bool retryable, std::int64_t now_us);
-  /// Connects again at once, with other streaming options.
-  void start_over();
+  /// Connects again, with other streaming options.
+  void start_over(std::int64_t now_us);
   void note(const absl::Status& status);
   void fail(absl::Status status);
   void end();

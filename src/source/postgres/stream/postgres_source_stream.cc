@@ -230,7 +230,7 @@ bool PostgresSource::handle_change(std::int64_t now_us) {
                "what a streamed transaction rolled back cannot be told apart: from here on whole "
                "transactions are asked for",
                {{"pipeline", options_.pipeline}});
-      start_over();  // nothing has failed
+      start_over(now_us);  // nothing has failed
       return false;
     case ChangeStream::Result::kFailed:
       fail(changes_.status());
@@ -287,7 +287,7 @@ void PostgresSource::handle_report(const BackendMessage& message, std::int64_t n
     streaming_ = PostgresSourceOptions::Streaming::kOff;
     log_warn("postgres", "the server failed while it streamed: from here on whole transactions are asked for",
              {{"pipeline", options_.pipeline}, {"error", report.message}});
-    return start_over();
+    return start_over(now_us);
   }
   EdgeFailed failed = classify_(report);
   lost(std::move(failed.status), failed.retryable, now_us);
