@@ -167,7 +167,7 @@ absl::StatusOr<ClientPtr> make_client(Purpose purpose, ConfPtr conf) {
   if (client == nullptr) {
     return reason_error(ReasonCode::kConfigInvalid, concat("no Kafka client with these options: ", words));
   }
-  (void)conf.release();  // the client's now
+  [[maybe_unused]] const auto* const theirs = conf.release();  // the client's now
   return ClientPtr(client);
 }
 

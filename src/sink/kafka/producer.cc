@@ -114,7 +114,7 @@ rd_kafka_resp_err_t Producer::produce(rd_kafka_topic_t* topic, std::int32_t part
   }
   const kafka::ErrorPtr error(rd_kafka_produceva(client_.get(), fields, count));
   if (error != nullptr) return rd_kafka_error_code(error.get());
-  (void)headers.release();  // the message's now
+  [[maybe_unused]] const auto* const theirs = headers.release();  // the message's now
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
