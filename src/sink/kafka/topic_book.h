@@ -59,7 +59,8 @@ class TopicBook {
   const absl::Status& status() const noexcept { return status_; }
   /// What is being retried, for people; OK: nothing.
   const absl::Status& trouble() const noexcept { return trouble_; }
-  bool idle() const noexcept { return topics_.empty(); }
+  /// Nothing to ask, and nothing to take.
+  bool idle() const noexcept { return topics_.empty() && known_.empty(); }
 
  private:
   enum class Step : std::uint8_t { kDescribe, kCreate, kSettings };

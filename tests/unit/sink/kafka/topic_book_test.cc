@@ -49,6 +49,7 @@ TEST(TopicBook, ATopicThatExistsIsDescribedAndItsLimitAsked) {
   book.described(std::vector{there("t", 3)}, 1);
   EXPECT_THAT(book.due(1).settings, ElementsAre("t"));
   book.settings(std::vector{with_limit("t", "2000")}, 2);
+  EXPECT_FALSE(book.idle());  // the last one is known, and waits to be taken
   const auto known = book.take_known();
   ASSERT_EQ(known.size(), 1U);
   EXPECT_EQ(known[0].name, "t");
