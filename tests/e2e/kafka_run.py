@@ -94,7 +94,7 @@ class KafkaRun:
 
     def start(self):
         self.pipeline.start()
-        self.pipeline.wait_streaming(60)
+        self.pipeline.wait_streaming(180)
         return self
 
     def writing(self, pause_s=0.02):

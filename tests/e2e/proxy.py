@@ -13,9 +13,10 @@ class Proxy:
 
     piece_max  bytes forwarded at once, a random number up to this; None: as they come
     rate       bytes per second from the server to the client, per connection; None: no limit
+    port       to listen on; None: any
     """
 
-    def __init__(self, target, piece_max=None, rate=None, seed=1):
+    def __init__(self, target, piece_max=None, rate=None, seed=1, port=None):
         self.target = target
         self.piece_max = piece_max
         self.rate = rate
@@ -27,7 +28,7 @@ class Proxy:
         self._going.set()
         self._pairs = set()
         self._lock = threading.Lock()
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port or 0))
         self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
