@@ -31,7 +31,9 @@ std::string_view name_of(rd_kafka_AclOperation_t operation) {
   }
 }
 
-std::string topic_subject(std::string_view topic) { return concat("topic ", topic); }
+std::string subject_of(const CheckContext& context, std::string_view topic) {
+  return concat(topic == context.config.checkpoint.topic ? "checkpoint topic " : "topic ", topic);
+}
 
 bool is_compacted(const TopicSettings& settings) {
   const auto policy = settings.values.find("cleanup.policy");
@@ -85,7 +87,7 @@ void check_brokers(CheckContext& context) {
 }
 
 void check_copies(CheckContext& context, const TopicState& topic, std::string_view loses) {
-  const std::string subject = topic_subject(topic.facts.name);
+  const std::string subject = subject_of(context, topic.facts.name);
   const int copies = topic.facts.replicas_min;
   if (topic.facts.leaderless > 0) {
     context.error(ReasonCode::kKafkaUnreachable, subject,
@@ -147,12 +149,12 @@ void check_rights(CheckContext& context, const TopicFacts& topic,
     append(fix, " --operation ", name_of(operation));
   }
   if (missing.empty()) return;
-  context.error(ReasonCode::kKafkaPermissionDenied, topic_subject(topic.name),
+  context.error(ReasonCode::kKafkaPermissionDenied, subject_of(context, topic.name),
                 concat("the user may not ", missing), concat(fix, " --topic ", topic.name));
 }
 
 void check_target(CheckContext& context, const TargetTopic& target, const TopicState& topic) {
-  const std::string subject = topic_subject(target.name);
+  const std::string subject = subject_of(context, target.name);
   check_rights(context, topic.facts, {RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_OPERATION_DESCRIBE});
   check_copies(context, topic, "delivered changes");
   if (topic.settings.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
