@@ -150,9 +150,10 @@ constexpr std::array kReasons = {
                "The brokers rejected the user, its password or its token.",
                "Check kafka.security.protocol, kafka.sasl.mechanism, kafka.sasl.username and "
                "kafka.sasl.password."},
-    ReasonInfo{kKafkaTlsFailed, "KAFKA_TLS_FAILED", 3, false,
-               "No encrypted connection to the brokers: no TLS there, or a certificate that is not trusted.",
-               "Check kafka.security.protocol, kafka.ssl.ca.location and the brokers' certificates and names."},
+    ReasonInfo{
+        kKafkaTlsFailed, "KAFKA_TLS_FAILED", 3, false,
+        "No encrypted connection to the brokers: no TLS there, or a certificate that is not trusted.",
+        "Check kafka.security.protocol, kafka.ssl.ca.location and the brokers' certificates and names."},
     ReasonInfo{kKafkaPermissionDenied, "KAFKA_PERMISSION_DENIED", 3, false,
                "The user may not do on a topic, the cluster or a transactional.id what a pipeline has to do.",
                "`millrace check FILE` names the ACLs that are missing."},
@@ -171,10 +172,11 @@ constexpr std::array kReasons = {
     ReasonInfo{kRecordTooLarge, "RECORD_TOO_LARGE", 3, false,
                "A record is larger than the topic's max.message.bytes, or kafka.message.max.bytes.",
                "Raise the limit of the topic; the message names table, position and size."},
-    ReasonInfo{kRecordRefused, "RECORD_REFUSED", 3, false,
-               "The broker refuses a record for what it is: a compacted topic takes no records without a key, "
-               "or a policy of the cluster forbids it.",
-               "The message names the topic and has the broker's words."},
+    ReasonInfo{
+        kRecordRefused, "RECORD_REFUSED", 3, false,
+        "The broker refuses a record for what it is: a compacted topic takes no records without a key, "
+        "or a policy of the cluster forbids it.",
+        "The message names the topic and has the broker's words."},
     ReasonInfo{kDeliveryFailed, "DELIVERY_FAILED", 4, true,
                "The producer lost its place in a partition; what was not acknowledged is sent again by a new "
                "one.",
