@@ -186,9 +186,9 @@ void TopicBook::created(const absl::StatusOr<std::vector<kafka::CreatedTopic>>& 
 
 void TopicBook::settings(const absl::StatusOr<std::vector<kafka::TopicSettings>>& answer,
                          std::int64_t now_us) {
-  if (!answer.ok() && reason_of(answer.status()) != ReasonCode::kKafkaPermissionDenied) {
-    return failed(Step::kSettings, answer.status(), now_us);
-  }
+  const ReasonCode reason = reason_of(answer.status());
+  const bool hidden = reason == ReasonCode::kKafkaPermissionDenied || reason == ReasonCode::kKafkaVersion;
+  if (!answer.ok() && !hidden) return failed(Step::kSettings, answer.status(), now_us);
   trouble_ = absl::OkStatus();
   const auto become_known = [this](Topic& topic, std::int64_t message_bytes_max) {
     topic.known.message_bytes_max = message_bytes_max;
