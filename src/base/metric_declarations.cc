@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 2> kPipelinePool{"pipeline", "pool"};
 constexpr std::array<std::string_view, 2> kPipelineClass{"pipeline", "class"};
 constexpr std::array<std::string_view, 2> kPipelinePhase{"pipeline", "phase"};
 constexpr std::array<std::string_view, 2> kPipelineBroker{"pipeline", "broker"};
-constexpr std::array<std::string_view, 3> kPipelineBrokerQuantile{"pipeline", "broker", "quantile"};
+constexpr std::array<std::string_view, 3> kPipelineBrokerShare{"pipeline", "broker", "share"};
 constexpr std::array<std::string_view, 2> kVersionRevision{"version", "revision"};
 constexpr std::array<std::string_view, 1> kFamily{"family"};
 
@@ -145,7 +145,7 @@ constexpr std::array kTable{
             "Records sent to brokers, each time they were sent."),
     counter(Family::kKafkaBatches, "millrace_kafka_produce_requests_total", "requests", kPipelineBroker,
             "Produce requests sent, by broker: a batch of records each."),
-    gauge(Family::kKafkaAckSeconds, "millrace_kafka_acknowledge_seconds", "seconds", kPipelineBrokerQuantile,
+    gauge(Family::kKafkaAckSeconds, "millrace_kafka_acknowledge_seconds", "seconds", kPipelineBrokerShare,
           "From a request to the broker's answer over the last statistics interval: 0.5, 0.99, 1."),
     gauge(Family::kKafkaThrottleSeconds, "millrace_kafka_throttle_seconds", "seconds", kPipelineBroker,
           "How long the broker made the producer wait by quota, average over the last interval."),
