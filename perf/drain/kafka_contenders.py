@@ -50,7 +50,8 @@ class KafkaMillrace:
 
     def run(self, server, workload, slot, end):
         with topic(self.kafka, workload) as to:
-            options = {"sink": "kafka", "kafka.bootstrap.servers": self.kafka.bootstrap, "topic.prefix": to.prefix,
+            # A name of its own: a run begins at the slot, not at the checkpoint of the run before.
+            options = {"name": to.prefix, "sink": "kafka", "kafka.bootstrap.servers": self.kafka.bootstrap, "topic.prefix": to.prefix,
                        "database.sslmode": "disable", **dict(self.options)}
             with MillraceRun(self.name, server, workload, slot, options) as run:
                 while not to.is_full():
