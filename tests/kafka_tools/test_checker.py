@@ -18,7 +18,7 @@ from workload import COPY_ROWS_MIN, Shape
 
 CLEAN_RUNS = 200 if FULL else 50
 DAMAGES = 150 if FULL else 8
-# Runs of the product, recorded by tests/e2e/test_kafka_kill.py: without kills and with some.
+# Runs of the product, recorded with tests/e2e/kafka_run.py: without kills and with three.
 RECORDED = [pathlib.Path(path) for path in
             glob.glob(str(pathlib.Path(__file__).resolve().parents[1] / "data/kafka/*.topics"))]
 
