@@ -322,9 +322,9 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "checker", "quickstart", "e2e", "asan", "tsan", "fuzz",
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "asan", "tsan", "fuzz",
           "tidy"]
-FULL_STAGES = STAGES + ["bench"]
+FULL_STAGES = STAGES + ["checker", "bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
 
