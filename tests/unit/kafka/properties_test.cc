@@ -25,6 +25,11 @@ TEST(KafkaProperties, TheLibrarysTableIsRead) {
   EXPECT_EQ(find_property("linger"), nullptr);
 }
 
+TEST(KafkaProperties, NothingLoadsCodeOfOthers) {
+  for (const Property& property : properties())
+    EXPECT_FALSE(property.name.starts_with("plugin.")) << property.name;
+}
+
 TEST(KafkaProperties, EveryPromiseIsAPropertyAndItsValuesAreTaken) {
   for (const Promise& promise : promises()) {
     EXPECT_NE(find_property(promise.name), nullptr) << promise.name;

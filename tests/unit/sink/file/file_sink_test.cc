@@ -47,6 +47,16 @@ class FileSinkTest : public testing::Test {
     while (Piece* piece = sink_->poll(now_us)) back.push_back(piece);
     return back;
   }
+  /// The piece waits at an output that has no room for it.
+  void submit_to_full_output(NumberedPiece& piece) {
+    FileSinkOptions made = options(Fsync::kNever);
+    made.path = "/dev/null";
+    open(made);
+    sink_->submit(&piece.piece);
+    EXPECT_EQ(sink_->poll(kStart), nullptr);
+    reactor_.next_error = EAGAIN;
+    reactor_.step();
+  }
   std::string path() { return folder_ / "out/events.jsonl"; }
 
   TemporaryFolder folder_;
@@ -249,27 +259,15 @@ TEST_F(FileSinkTest, AStopEndsTheWaitForAReader) {
 }
 
 TEST_F(FileSinkTest, AFullNonBlockingOutputIsWaitedFor) {
-  FileSinkOptions made = options(Fsync::kNever);
-  made.path = "/dev/null";
-  open(made);
   NumberedPiece piece(1, 2, 1);
-  sink_->submit(&piece.piece);
-  EXPECT_EQ(sink_->poll(kStart), nullptr);
-  reactor_.next_error = EAGAIN;
-  reactor_.step();
+  submit_to_full_output(piece);
   EXPECT_TRUE(reactor_.polling()) << "not tried again at once";
   EXPECT_EQ(settle(), std::vector<Piece*>{&piece.piece});
 }
 
 TEST_F(FileSinkTest, DestroyedWhileItWaitsForRoomLetsGo) {
-  FileSinkOptions made = options(Fsync::kNever);
-  made.path = "/dev/null";
-  open(made);
   NumberedPiece piece(1, 2, 1);
-  sink_->submit(&piece.piece);
-  EXPECT_EQ(sink_->poll(kStart), nullptr);
-  reactor_.next_error = EAGAIN;
-  reactor_.step();
+  submit_to_full_output(piece);
   sink_.reset();
   EXPECT_TRUE(reactor_.idle());
 }
