@@ -317,9 +317,10 @@ class KafkaServer(JavaProcess):
         if (self.data / "log" / "meta.properties").exists():
             return
         if self.joins:
-            words = ["-t", self.joins.cluster_id(), "--no-initial-controllers"]
+            words = [f"--cluster-id={self.joins.cluster_id()}", "--no-initial-controllers"]
         else:
-            words = ["-t", base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("="), "--standalone"]
+            cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+            words = [f"--cluster-id={cluster}", "--standalone"]  # in one word: it may begin with "-"
             for name, password in self.users.items() if self.sasl_bootstrap else ():
                 for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
                     words += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
