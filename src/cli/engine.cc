@@ -30,6 +30,7 @@
 #include "source/postgres/session/check.h"
 #include "source/postgres/session/row_sizes.h"
 #include "source/postgres/stream/position.h"
+#include "source/postgres/stream/start_plan.h"
 
 namespace millrace::cli {
 namespace {
@@ -227,6 +228,11 @@ absl::Status set_position(const PipelineConfig& pipeline, std::string_view posit
   ++checkpoint.generation;
   // The last transaction is not known at a place chosen by hand: nothing is proven by it.
   checkpoint.position = postgres::to_position({value_of(*lsn), value_of(*lsn), {}});
+  // Whoever sets a position says that it is one of the slot that the configuration names.
+  const auto before = postgres::parse_identity(checkpoint.source_identity);
+  const bool same =
+      before.ok() && before->slot == pipeline.slot.name && before->database == pipeline.database.dbname;
+  if (!same) checkpoint.source_identity.clear();
   return overwrite_position(pipeline, checkpoint);
 }
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -179,24 +180,29 @@ def test_checkpoints_that_are_gone_with_the_slot_there(stopped):
     assert pipeline.stop() == 0
 
 
-@pytest.mark.parametrize("what", ["slot.name", "name"])
-def test_checkpoint_of_another_pipeline(stopped, postgres, what):
-    pipeline = stopped(f"foreign_{what[:4]}")
-    file, previous = checkpoints(pipeline)
-    if what == "name":
-        for one in (file, previous):
-            shutil.copy(one, one.with_name(one.name.replace(pipeline.name, "impostor")))
-        pipeline.configure(name="impostor")
-    else:
-        postgres.execute("select pg_create_logical_replication_slot('foreign_other', 'pgoutput')")
-        pipeline.configure(**{what: "foreign_other"})
-    pipeline.start()
-    assert pipeline.ended(30) == 5
-    assert pipeline.log()[-1]["reason"] in ("CHECKPOINT_MISMATCH", "SOURCE_GAP"), pipeline.log()[-1]
+def test_checkpoint_of_another_pipeline(stopped):
+    pipeline = stopped("foreign_name")
+    for one in checkpoints(pipeline):
+        shutil.copy(one, one.with_name(one.name.replace(pipeline.name, "impostor")))
+    pipeline.configure(name="impostor")
+    pipeline.start().stopped_with("CHECKPOINT_MISMATCH", 5)
     assert pipeline.line_count() == 10
-    if what == "slot.name":
-        pipeline.configure(**{what: pipeline.name})
-        postgres.execute("select pg_drop_replication_slot('foreign_other')")
+
+
+def test_checkpoint_of_another_slot(stopped, postgres):
+    """Nothing is read from a slot that the position says nothing about, until somebody says where to begin in it."""
+    pipeline = stopped("foreign_slot")
+    postgres.execute("select pg_copy_logical_replication_slot('foreign_slot', 'foreign_copy')")
+    position = json.loads(json.loads(pipeline.ask("position", "get", "--json")[1])["position"])["lsn"]
+    pipeline.configure(**{"slot.name": "foreign_copy"})
+    said = pipeline.start().stopped_with("CHECKPOINT_MISMATCH", 5)
+    assert "foreign_slot" in said and "foreign_copy" in said and "position set" in said
+    assert pipeline.line_count() == 10
+    done = subprocess.run([pipeline.binary, "position", "set", pipeline.config, position], env=pipeline.environment, check=False)
+    assert done.returncode == 0
+    pipeline.start().wait_for_lines(20)
+    assert ids(pipeline) == list(range(1, 21)) and pipeline.stop() == 0
+    postgres.execute("select pg_drop_replication_slot('foreign_slot')")
 
 
 # Rotation and fsync

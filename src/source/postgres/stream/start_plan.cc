@@ -78,6 +78,21 @@ absl::Status check_identity(const ServerFacts& server, const SourceIdentity& bef
   return absl::OkStatus();
 }
 
+/// Two pipelines of one name, or one whose file was changed: a position says nothing about another slot's
+/// log.
+absl::Status check_owner(const ServerFacts& server, const std::string& slot_name,
+                         const SourceIdentity& before) {
+  const auto refuse_other = [&](std::string_view what, std::string_view theirs, std::string_view ours) {
+    return refuse(ReasonCode::kCheckpointMismatch, "postgres: the stored position belongs to ", what, " \"",
+                  theirs, "\", and the configuration says ", what, " \"", ours,
+                  "\". Set it back, or give one of two pipelines another name; `millrace position set` or "
+                  "`position reset` say where this one begins");
+  };
+  if (before.database != server.database) return refuse_other("database", before.database, server.database);
+  if (before.slot != slot_name) return refuse_other("slot", before.slot, slot_name);
+  return absl::OkStatus();
+}
+
 absl::Status check_slot(const ServerFacts& server, const std::string& name) {
   const SlotFacts& slot = *server.slot;
   if (slot.type != "logical" || slot.plugin != "pgoutput") {
@@ -170,6 +185,13 @@ absl::StatusOr<StartPlan> plan_start(const ServerFacts& server, const std::strin
   if (wish == SnapshotWish::kInitialOnly) {
     return StartPlan{finished_snapshot ? StartPlan::Kind::kDone : StartPlan::Kind::kSnapshotOnly, {}};
   }
+  std::optional<SourceIdentity> before;
+  if (resume && !resume->identity.empty()) {
+    absl::StatusOr<SourceIdentity> identity = parse_identity(resume->identity);
+    if (!identity.ok()) return with_reason(identity.status(), ReasonCode::kCheckpointCorrupt);
+    if (absl::Status status = check_owner(server, slot_name, *identity); !status.ok()) return status;
+    before = *std::move(identity);
+  }
   if (server.slot) {
     if (absl::Status status = check_slot(server, slot_name); !status.ok()) return status;
   }
@@ -186,10 +208,8 @@ absl::StatusOr<StartPlan> plan_start(const ServerFacts& server, const std::strin
   }
   const absl::StatusOr<LogPosition> position = parse_position(resume->position);
   if (!position.ok()) return with_reason(position.status(), ReasonCode::kCheckpointCorrupt);
-  if (!resume->identity.empty()) {
-    const absl::StatusOr<SourceIdentity> identity = parse_identity(resume->identity);
-    if (!identity.ok()) return with_reason(identity.status(), ReasonCode::kCheckpointCorrupt);
-    if (absl::Status status = check_identity(server, *identity, *position); !status.ok()) return status;
+  if (before) {
+    if (absl::Status status = check_identity(server, *before, *position); !status.ok()) return status;
   }
   if (!server.slot) {
     return refuse(ReasonCode::kSlotMissing, "postgres: slot \"", slot_name,

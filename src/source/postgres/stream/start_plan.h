@@ -44,7 +44,7 @@ std::string to_json(const SourceIdentity& identity);
 absl::StatusOr<SourceIdentity> parse_identity(const std::string& text);
 
 /// Decides. Every refusal says what is wrong, with both positions, and what to do; it carries a ReasonCode:
-/// SLOT_MISSING, SLOT_WRONG_PLUGIN, SLOT_WRONG_DATABASE, SLOT_INVALIDATED, SOURCE_GAP,
+/// CHECKPOINT_MISMATCH, SLOT_MISSING, SLOT_WRONG_PLUGIN, SLOT_WRONG_DATABASE, SLOT_INVALIDATED, SOURCE_GAP,
 /// SOURCE_HISTORY_CHANGED, WAL_LEVEL, SERVER_VERSION.
 absl::StatusOr<StartPlan> plan_start(const ServerFacts& server, const std::string& slot_name,
                                      SnapshotWish wish, const std::optional<SourceResume>& resume);

@@ -234,25 +234,55 @@ INSTANTIATE_TEST_SUITE_P(
                         "log ends at 0/24F, below the delivered position 0/250")),
     case_name);
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, StartPlanCase,
-                         testing::Values(refusal(
-                                             "position_of_something_else", kInitial,
-                                             [] {
-                                               SourceResume resume = resume_at(0x250);
-                                               resume.position.text = "0-1-5";
-                                               return resume;
-                                             }(),
-                                             as_is, ReasonCode::kCheckpointCorrupt,
-                                             "not a PostgreSQL position"),
-                                         refusal(
-                                             "identity_of_something_else", kInitial,
-                                             [] {
-                                               SourceResume resume = resume_at(0x250);
-                                               resume.identity = "{}";
-                                               return resume;
-                                             }(),
-                                             as_is, ReasonCode::kCheckpointCorrupt, "lacks a field")),
-                         case_name);
+SourceResume resume_of(SourceIdentity identity, bool snapshot_unfinished = false) {
+  SourceResume resume = resume_at(0x250);
+  resume.identity = to_json(identity);
+  resume.snapshot_unfinished = snapshot_unfinished;
+  return resume;
+}
+SourceIdentity with_slot(std::string name) {
+  SourceIdentity changed = identity();
+  changed.slot = std::move(name);
+  return changed;
+}
+SourceIdentity with_database(std::string name) {
+  SourceIdentity changed = identity();
+  changed.database = std::move(name);
+  return changed;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, StartPlanCase,
+    testing::Values(
+        refusal(
+            "position_of_something_else", kInitial,
+            [] {
+              SourceResume resume = resume_at(0x250);
+              resume.position.text = "0-1-5";
+              return resume;
+            }(),
+            as_is, ReasonCode::kCheckpointCorrupt, "not a PostgreSQL position"),
+        refusal(
+            "identity_of_something_else", kInitial,
+            [] {
+              SourceResume resume = resume_at(0x250);
+              resume.identity = "{}";
+              return resume;
+            }(),
+            as_is, ReasonCode::kCheckpointCorrupt, "lacks a field"),
+        refusal("of_another_slot", kInitial, resume_of(with_slot("t")), as_is,
+                ReasonCode::kCheckpointMismatch,
+                "the stored position belongs to slot \"t\", and the configuration says slot \"s\""),
+        refusal("of_another_slot_that_is_gone", kInitial, resume_of(with_slot("t")), without_slot,
+                ReasonCode::kCheckpointMismatch, "belongs to slot \"t\""),
+        refusal("of_another_slot_in_its_snapshot", kInitial, resume_of(with_slot("t"), true), without_slot,
+                ReasonCode::kCheckpointMismatch, "belongs to slot \"t\""),
+        refusal("of_another_database", kInitial, resume_of(with_database("other")), without_slot,
+                ReasonCode::kCheckpointMismatch,
+                "the stored position belongs to database \"other\", and the configuration says "
+                "database \"db\""),
+        plan("of_another_slot_snapshot_only", kInitialOnly, resume_of(with_slot("t")), as_is, Kind::kDone)),
+    case_name);
 
 TEST(SourceIdentity, SurvivesJson) {
   SourceIdentity before = identity();
