@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <deque>
 #include <limits>
 #include <map>
 
@@ -18,6 +17,7 @@
 #include "kafka/admin.h"
 #include "kafka/errors.h"
 #include "sink/kafka/in_flight.h"
+#include "sink/kafka/partition_lanes.h"
 #include "sink/kafka/partition_offsets.h"
 #include "sink/kafka/partitioner.h"
 #include "sink/kafka/producer.h"
@@ -110,6 +110,7 @@ class KafkaSink final : public RecordSink {
   }
 
   void submit(Piece* piece) override {
+    now_us_ = std::max(now_us_, clock_.monotonic_us());
     std::size_t memory_bytes = 0;
     for (const Record& record : piece->records) {
       const auto [headers, header_bytes] = headers_.wire_size(record);
@@ -152,7 +153,7 @@ class KafkaSink final : public RecordSink {
   std::int64_t next_deadline_us() const noexcept override {
     if (!status_.ok()) return kNever;
     std::int64_t deadline = std::min(book_.next_deadline_us(), fatal_until_us_);
-    if (stale_ > 0) deadline = std::min(deadline, stale_next_us_);
+    if (!stale_.empty()) deadline = std::min(deadline, stale_next_us_);
     return deadline;
   }
 
@@ -184,9 +185,7 @@ class KafkaSink final : public RecordSink {
     std::uint32_t first_place = 0;
     std::size_t bytes_max = 0;  ///< Of a record.
     bool asked = false;
-    /// Records that wait, in order; every later one of the topic goes behind them.
-    std::deque<InFlightRecord*> waiting;
-    std::int64_t stale_since_us = 0;  ///< The producer does not know what the book knows; 0: it does.
+    std::vector<InFlightRecord*> waiting;  ///< Until it is known, in order.
   };
 
   struct ProducerSlot {
@@ -313,11 +312,24 @@ class KafkaSink final : public RecordSink {
 
   void hand_over(const Record& record, InFlightRecord& under_way) {
     TopicState& topic = state_of(*record.topic);
-    if (topic.producer == nullptr || !topic.waiting.empty()) {
+    if (topic.producer == nullptr) {
       topic.waiting.push_back(&under_way);
       return;
     }
-    if (!produce(topic, record, under_way)) topic.waiting.push_back(&under_way);
+    send(topic, record, under_way);
+  }
+
+  /// Into its partition's lane, of a topic that is known.
+  void send(TopicState& topic, const Record& record, InFlightRecord& under_way) {
+    if (const std::size_t bytes = size_of(record); bytes > topic.bytes_max) {
+      status_ = too_large(topic, record, bytes);
+      return;
+    }
+    const std::int32_t partition = partition_of(record.partition_hash, topic.partitions);
+    under_way.place = topic.first_place + static_cast<std::uint32_t>(partition);
+    if (!lanes_.open(under_way.place, now_us_) || !produce(topic, record, under_way)) {
+      lanes_.wait(under_way.place, &under_way);
+    }
   }
 
   TopicState& state_of(const Topic& topic) {
@@ -332,44 +344,38 @@ class KafkaSink final : public RecordSink {
     return state;
   }
 
-  /// False: not now; it waits at the head of its topic. After a failure `status_` is set.
-  bool produce(TopicState& topic, const Record& record, InFlightRecord& under_way) {
+  std::size_t size_of(const Record& record) const noexcept {
     const auto [headers, header_bytes] = headers_.wire_size(record);
-    const auto size_of = [](const std::byte* data, std::uint32_t size) {
-      return data == nullptr ? std::int64_t{-1} : std::int64_t{size};
+    const auto size = [](const std::byte* data, std::uint32_t bytes) {
+      return data == nullptr ? std::int64_t{-1} : std::int64_t{bytes};
     };
-    const std::size_t bytes =
-        batch_of_one_bytes(size_of(record.key, record.key_size), size_of(record.value, record.value_size),
-                           headers, header_bytes);
-    if (bytes > topic.bytes_max) {
-      status_ = too_large(topic, record, bytes);
-      return true;
-    }
-    const std::int32_t partition = partition_of(record.partition_hash, topic.partitions);
-    under_way.place = topic.first_place + static_cast<std::uint32_t>(partition);
+    return batch_of_one_bytes(size(record.key, record.key_size), size(record.value, record.value_size),
+                              headers, header_bytes);
+  }
+
+  /// False: not now; it keeps its turn. After a failure `status_` is set.
+  bool produce(TopicState& topic, const Record& record, InFlightRecord& under_way) {
+    const auto partition = static_cast<std::int32_t>(under_way.place - topic.first_place);
     const rd_kafka_resp_err_t error =
         topic.producer->produce(topic.handle.get(), partition, record, headers_.make(record), &under_way);
     switch (error) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
-        if (topic.stale_since_us != 0) {
-          topic.stale_since_us = 0;
-          --stale_;
-        }
+        lanes_.sent(under_way.place);
+        if (!stale_.empty()) stale_.erase(under_way.place);
         return true;
       case RD_KAFKA_RESP_ERR__QUEUE_FULL:
       case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: {
         // The producer's own picture of the topic is older than the book's: it will learn.
         now_us_ = std::max(now_us_, clock_.monotonic_us());
-        if (topic.stale_since_us == 0) {
-          topic.stale_since_us = now_us_;
-          ++stale_;
-        } else if (now_us_ - topic.stale_since_us > kStalePatienceUs) {
+        const std::int64_t since_us = stale_.try_emplace(under_way.place, now_us_).first->second;
+        if (now_us_ - since_us > kStalePatienceUs) {
           status_ = kafka::error_status(error, concat("topic ", topic.name));
           return true;
         }
         stale_next_us_ = now_us_ + kStaleAgainUs;
         return false;
+      }
       default:
         failed(error, {}, record);
         return true;
@@ -382,13 +388,19 @@ class KafkaSink final : public RecordSink {
                                " bytes, and the topic takes ", topic.bytes_max));
   }
 
-  void serve_waiting(TopicState& topic) {
-    while (!topic.waiting.empty() && status_.ok()) {
-      InFlightRecord* const next = topic.waiting.front();
-      const InFlightPieces::Entry& entry = in_flight_.entry(next->entry);
-      const Record& record = entry.piece->records[static_cast<std::size_t>(next - entry.records.data())];
-      if (!produce(topic, record, *next)) return;
-      topic.waiting.pop_front();
+  const Record& record_of(const InFlightRecord& under_way) {
+    const InFlightPieces::Entry& entry = in_flight_.entry(under_way.entry);
+    return entry.piece->records[static_cast<std::size_t>(&under_way - entry.records.data())];
+  }
+
+  /// What waits in a partition's lane, as far as it may go.
+  void serve_lane(std::uint32_t place) {
+    while (status_.ok()) {
+      InFlightRecord* const next = lanes_.next(place, now_us_);
+      if (next == nullptr) return;
+      const Record& record = record_of(*next);
+      if (!produce(topics_[record.topic->id], record, *next)) return;
+      lanes_.went(place);
     }
   }
 
@@ -444,11 +456,10 @@ class KafkaSink final : public RecordSink {
       auto& under_way = *static_cast<InFlightRecord*>(message->_private);
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
         in_flight_.delivered(under_way, message->offset);
+        if (lanes_.acknowledged(under_way.place, now_us_)) serve_lane(under_way.place);
         continue;
       }
-      const InFlightPieces::Entry& entry = in_flight_.entry(under_way.entry);
-      const auto index = static_cast<std::size_t>(&under_way - entry.records.data());
-      failed(message->err, {}, entry.piece->records[index]);
+      failed(message->err, {}, record_of(under_way));
     }
     if (!trouble_.ok() && status_.ok() && fatal_.ok()) trouble_passed();
   }
@@ -511,7 +522,7 @@ class KafkaSink final : public RecordSink {
   }
 
   void move_topics() {
-    if (book_.idle() && stale_ == 0) return;
+    if (book_.idle() && stale_.empty()) return;
     for (const TopicBook::Known& known : book_.take_known()) meet(known);
     const TopicBook::Questions questions = book_.due(now_us_);
     rd_kafka_t* const client = producers_.front().producer->client();
@@ -526,10 +537,10 @@ class KafkaSink final : public RecordSink {
     }
     if (!book_.status().ok() && status_.ok()) status_ = book_.status();
     if (!book_.trouble().ok()) trouble(book_.trouble());
-    if (stale_ > 0 && now_us_ >= stale_next_us_) {
-      for (TopicState& topic : topics_) {
-        if (topic.stale_since_us != 0) serve_waiting(topic);
-      }
+    if (!stale_.empty() && now_us_ >= stale_next_us_) {
+      std::vector<std::uint32_t> places;
+      for (const auto& [place, since_us] : stale_) places.push_back(place);
+      for (const std::uint32_t place : places) serve_lane(place);
     }
   }
 
@@ -544,12 +555,15 @@ class KafkaSink final : public RecordSink {
     topic.handle = topic.producer->open_topic(known.name);
     topic.partitions = known.partitions;
     topic.first_place = offsets_.add_topic(known.name, known.id, known.partitions);
+    lanes_.add(topic.first_place, known.partitions);
     // A compressed record may pass where the plain one would not: the broker decides.
     std::int64_t bytes_max = message_bytes_max_;
     if (known.message_bytes_max >= 0 && !compresses_)
       bytes_max = std::min(bytes_max, known.message_bytes_max);
     topic.bytes_max = static_cast<std::size_t>(bytes_max);
-    serve_waiting(topic);
+    for (InFlightRecord* const under_way : std::exchange(topic.waiting, {})) {
+      if (status_.ok()) send(topic, record_of(*under_way), *under_way);
+    }
   }
 
   // --- positions
@@ -591,7 +605,9 @@ class KafkaSink final : public RecordSink {
   kafka::QueuePtr answers_;
   std::vector<TopicState> topics_;  ///< By Topic::id.
   std::map<std::string, std::uint32_t, std::less<>> ids_;
-  std::size_t stale_ = 0;
+  PartitionLanes lanes_;
+  /// Partitions whose producer does not know what the book knows, or has no room, and since when.
+  std::map<std::uint32_t, std::int64_t> stale_;
   std::int64_t stale_next_us_ = kNever;
 
   InFlightPieces in_flight_;

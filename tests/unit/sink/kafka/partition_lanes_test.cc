@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sink/kafka/partition_lanes.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+namespace millrace {
+namespace {
+
+constexpr std::int64_t kStart = 1'000'000;
+
+/// Plays `records` of partition `place` into the lanes, as the sink does.
+/// @return how many went.
+std::size_t offer(PartitionLanes& lanes, std::uint32_t place, std::vector<InFlightRecord>& records,
+                  std::int64_t now_us) {
+  std::size_t went = 0;
+  for (InFlightRecord& record : records) {
+    if (lanes.open(place, now_us)) {
+      lanes.sent(place);
+      ++went;
+    } else {
+      lanes.wait(place, &record);
+    }
+  }
+  return went;
+}
+
+/// @return which of `records` went of those that waited: "123".
+std::string served(PartitionLanes& lanes, std::uint32_t place, const std::vector<InFlightRecord>& records,
+                   std::int64_t now_us) {
+  std::string text;
+  while (InFlightRecord* const next = lanes.next(place, now_us)) {
+    text += static_cast<char>('0' + (next - records.data()));
+    lanes.went(place);
+    lanes.sent(place);
+  }
+  return text;
+}
+
+TEST(PartitionLanes, TheFirstRecordOfAPartitionGoesAlone) {
+  PartitionLanes lanes;
+  lanes.add(0, 2);
+  std::vector<InFlightRecord> records(4);
+  std::vector<InFlightRecord> others(2);
+  EXPECT_EQ(offer(lanes, 0, records, kStart), 1U);
+  EXPECT_EQ(offer(lanes, 1, others, kStart), 1U) << "another partition has a lane of its own";
+  EXPECT_EQ(served(lanes, 0, records, kStart), "") << "nothing was acknowledged";
+  EXPECT_TRUE(lanes.acknowledged(0, kStart + 1));
+  EXPECT_EQ(served(lanes, 0, records, kStart + 1), "123");
+  EXPECT_EQ(served(lanes, 1, others, kStart + 1), "");
+}
+
+TEST(PartitionLanes, OnceTheBrokerKnowsTheProducerRecordsFollowAtOnce) {
+  PartitionLanes lanes;
+  lanes.add(0, 1);
+  std::vector<InFlightRecord> first(1);
+  std::vector<InFlightRecord> records(3);
+  EXPECT_EQ(offer(lanes, 0, first, kStart), 1U);
+  EXPECT_FALSE(lanes.acknowledged(0, kStart)) << "nobody waits";
+  EXPECT_EQ(offer(lanes, 0, records, kStart), 3U);
+}
+
+TEST(PartitionLanes, ARecordBehindOneThatWaitsWaits) {
+  PartitionLanes lanes;
+  lanes.add(0, 1);
+  std::vector<InFlightRecord> records(3);
+  lanes.open(0, kStart);
+  lanes.sent(0);
+  lanes.acknowledged(0, kStart);
+  // Open, but the producer's queue was full for this one.
+  ASSERT_TRUE(lanes.open(0, kStart));
+  lanes.wait(0, &records[0]);
+  EXPECT_FALSE(lanes.open(0, kStart));
+  lanes.wait(0, &records[1]);
+  EXPECT_EQ(served(lanes, 0, records, kStart), "01");
+  EXPECT_TRUE(lanes.open(0, kStart));
+}
+
+TEST(PartitionLanes, AfterARestARecordGoesAloneAgain) {
+  struct Case {
+    const char* name;
+    std::int64_t rest_us;
+    bool in_flight;  ///< Something was under way all the time.
+    std::size_t went;
+  };
+  for (const Case& c : {Case{"short", PartitionLanes::kKnownUs, false, 3},
+                        Case{"long", PartitionLanes::kKnownUs + 1, false, 1},
+                        Case{"long, but not at rest", PartitionLanes::kKnownUs + 1, true, 3}}) {
+    PartitionLanes lanes;
+    lanes.add(0, 1);
+    ASSERT_TRUE(lanes.open(0, kStart));
+    lanes.sent(0);
+    lanes.acknowledged(0, kStart);
+    if (c.in_flight) {
+      ASSERT_TRUE(lanes.open(0, kStart));
+      lanes.sent(0);
+    }
+    std::vector<InFlightRecord> records(3);
+    EXPECT_EQ(offer(lanes, 0, records, kStart + c.rest_us), c.went) << c.name;
+  }
+}
+
+TEST(PartitionLanes, TopicsFollowEachOther) {
+  PartitionLanes lanes;
+  lanes.add(0, 3);
+  lanes.add(3, 2);
+  EXPECT_EQ(lanes.size(), 5U);
+  std::vector<InFlightRecord> records(2);
+  EXPECT_EQ(offer(lanes, 2, records, kStart), 1U);
+  EXPECT_EQ(offer(lanes, 3, records, kStart), 1U);
+}
+
+}  // namespace
+}  // namespace millrace
