@@ -167,8 +167,9 @@ constexpr std::array kReasons = {
                "A topic could not be created: its name, its settings or a policy of the cluster.",
                "The message has the broker's words; correct topic.creation.*, or create the topic by hand."},
     ReasonInfo{kTopicLostData, "TOPIC_LOST_DATA", 5, false,
-               "A topic ends before what was delivered to it, or is another one of the same name.",
-               "Find out who deleted or truncated it; `millrace position reset` takes a new snapshot."},
+               "A topic that was delivered to is gone, is another one of the same name, or ends earlier.",
+               "Find out who deleted or cut it; `millrace position reset` takes a new snapshot, `position "
+               "set` goes on without."},
     ReasonInfo{kRecordTooLarge, "RECORD_TOO_LARGE", 3, false,
                "A record is larger than the topic's max.message.bytes, or kafka.message.max.bytes.",
                "Raise the limit of the topic; the message names table, position and size."},

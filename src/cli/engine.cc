@@ -233,6 +233,8 @@ absl::Status set_position(const PipelineConfig& pipeline, std::string_view posit
   const bool same =
       before.ok() && before->slot == pipeline.slot.name && before->database == pipeline.database.dbname;
   if (!same) checkpoint.source_identity.clear();
+  // And that what became of the topics meanwhile is to be accepted.
+  if (pipeline.sink == SinkKind::kKafka) checkpoint.sink_state.clear();
   return overwrite_position(pipeline, checkpoint);
 }
 

@@ -110,6 +110,7 @@ absl::Status nobody(std::string_view what) {
 constexpr std::string_view kAskingTopics = "asking for topics";
 constexpr std::string_view kAskingSettings = "asking for topic settings";
 constexpr std::string_view kCreating = "creating topics";
+constexpr std::string_view kAskingEnds = "asking where partitions end";
 constexpr std::string_view kAskingCluster = "asking for the cluster";
 
 }  // namespace
@@ -222,6 +223,34 @@ absl::StatusOr<std::vector<CreatedTopic>> create_topics(rd_kafka_t* client, std:
       client, timeout, [&](rd_kafka_queue_t* queue) { ask_to_create(client, topics, timeout, queue); });
   if (event == nullptr) return nobody(kCreating);
   return created_in(event.get());
+}
+
+absl::StatusOr<std::vector<PartitionEnd>> describe_ends(rd_kafka_t* client,
+                                                        std::span<const PartitionEnd> wanted,
+                                                        Timeout timeout) {
+  if (wanted.empty()) return std::vector<PartitionEnd>();
+  const PartitionListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(wanted.size())));
+  for (const PartitionEnd& one : wanted) {
+    rd_kafka_topic_partition_list_add(list.get(), one.topic.c_str(), one.partition)->offset =
+        RD_KAFKA_OFFSET_SPEC_LATEST;
+  }
+  const EventPtr event = wait_for(client, timeout, [&](rd_kafka_queue_t* queue) {
+    const AdminOptionsPtr options = make_options(client, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout, nullptr);
+    const ErrorPtr ignored(
+        rd_kafka_AdminOptions_set_isolation_level(options.get(), RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+    rd_kafka_ListOffsets(client, list.get(), options.get(), queue);
+  });
+  if (event == nullptr) return nobody(kAskingEnds);
+  if (absl::Status status = failure(event.get(), kAskingEnds); !status.ok()) return status;
+  std::size_t count = 0;
+  const auto* const* infos =
+      rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
+  std::vector<PartitionEnd> ends;
+  for (std::size_t i = 0; i < count; ++i) {
+    const rd_kafka_topic_partition_t* const end = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+    ends.push_back({text(end->topic), end->partition, end->err, end->offset});
+  }
+  return ends;
 }
 
 absl::StatusOr<ClusterFacts> describe_cluster(rd_kafka_t* client, Timeout timeout, bool with_operations) {

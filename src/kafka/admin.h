@@ -58,6 +58,14 @@ struct CreatedTopic {
   std::string error_text;
 };
 
+/// Where a partition ends, records of open transactions included.
+struct PartitionEnd {
+  std::string topic;
+  std::int32_t partition = 0;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::int64_t offset = 0;
+};
+
 struct ClusterFacts {
   std::string id;
   std::int32_t brokers = 0;
@@ -89,6 +97,10 @@ absl::StatusOr<std::vector<TopicSettings>> describe_settings(rd_kafka_t* client,
                                                              std::span<const std::string> topics,
                                                              Timeout timeout);
 absl::StatusOr<std::vector<CreatedTopic>> create_topics(rd_kafka_t* client, std::span<const NewTopic> topics,
+                                                        Timeout timeout);
+/// @param wanted  topics and partitions; the rest of each is ignored.
+absl::StatusOr<std::vector<PartitionEnd>> describe_ends(rd_kafka_t* client,
+                                                        std::span<const PartitionEnd> wanted,
                                                         Timeout timeout);
 absl::StatusOr<ClusterFacts> describe_cluster(rd_kafka_t* client, Timeout timeout,
                                               bool with_operations = false);

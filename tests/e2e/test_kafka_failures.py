@@ -2,9 +2,12 @@
 """What brokers do to a producer, one test per row of the table in docs/kafka.md: what passes is waited for, what stays ends the
 pipeline with its reason; nothing is lost in either case, and the server is told nothing early."""
 
+import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -274,6 +277,59 @@ def test_topic_deleted_while_it_runs(one_table, kafka):
     assert pipeline.ended(180) in (3, 5), pipeline.log_text()
     assert pipeline.log()[-1]["reason"] in ("TOPIC_MISSING", "TOPIC_LOST_DATA"), pipeline.log()[-1]
     assert pipeline.told() == told
+
+
+def end_on_disk(kafka, topic):
+    """The partitions' folders are gone, as on a disk that was replaced: the topic is the same, and empty."""
+    kafka.stop()
+    for folder in (kafka.data / "log").glob(f"{topic}-*"):
+        shutil.rmtree(folder)
+    kafka.start()
+
+
+LOSSES = {
+    "deleted": lambda kafka, topic: kafka.admin.delete_topic(topic),
+    "made_anew": lambda kafka, topic: (kafka.admin.delete_topic(topic), kafka.admin.create_topic(topic, PARTITIONS)),
+    "cut": end_on_disk,
+}
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_topic_lost_data(one_table, kafka, how):
+    """Between two runs. Whoever sets the position accepts it."""
+    pipeline = one_table(f"lost_{how}", kafka.client())
+    pipeline.start().wait_streaming()
+    for _ in range(5):
+        pipeline.insert()
+    wait_ids(pipeline, kafka, [1, 2, 3, 4, 5])
+    pipeline.wait_confirmed(pipeline.server.wal_end())
+    assert pipeline.stop() == 0
+    LOSSES[how](kafka, pipeline.topic)
+    pipeline.insert()
+    told = pipeline.told()
+    assert pipeline.topic in pipeline.start().stopped_with("TOPIC_LOST_DATA", 5, 60)
+    assert pipeline.told() == told
+    code, found, _ = pipeline.ask("position", "get", "--json")
+    assert code == 0
+    position = json.loads(json.loads(found)["position"])["lsn"]
+    done = subprocess.run([pipeline.binary, "position", "set", pipeline.config, position], env=pipeline.environment, check=False)
+    assert done.returncode == 0
+    pipeline.start()
+    wait_ids(pipeline, kafka, [6])
+    assert pipeline.stop() == 0
+
+
+def test_topic_that_nothing_was_delivered_to_may_go(one_table, kafka):
+    """What is refused for its size is looked up before: the topic is known, and holds nothing."""
+    pipeline = one_table("empty", kafka.client())
+    kafka.admin.create_topic(pipeline.topic, config={"max.message.bytes": 2000})
+    pipeline.start().wait_streaming()
+    pipeline.insert(4000)
+    pipeline.stopped_with("RECORD_TOO_LARGE", 3)
+    kafka.admin.delete_topic(pipeline.topic)
+    pipeline.start()
+    wait_ids(pipeline, kafka, [1])
+    assert pipeline.stop() == 0
 
 
 def test_topic_authorization(one_table, secured):

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <limits>
 #include <map>
+#include <thread>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -31,6 +33,8 @@ namespace {
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr kafka::Timeout kAnswerTimeout{10'000};
 constexpr kafka::Timeout kOpenSlice{1'000};
+constexpr int kLooksMax = 6;
+constexpr std::chrono::milliseconds kLookAgain{500};
 constexpr std::int64_t kStaleAgainUs = 100'000;
 constexpr std::int64_t kStalePatienceUs = 60'000'000;
 constexpr std::int64_t kTroubleIntervalUs = 10'000'000;
@@ -260,21 +264,32 @@ class KafkaSink final : public RecordSink {
 
   /// What was delivered must still be there.
   absl::Status look_at_topics() {
+    for (int looks = 1;; ++looks) {
+      absl::Status status = look_once();
+      // A broker that has just started may be behind the one that acknowledged.
+      if (reason_of(status) != ReasonCode::kTopicLostData || looks == kLooksMax) return status;
+      if (options_.stop_requested()) return absl::CancelledError("stopped while topics were looked at");
+      std::this_thread::sleep_for(kLookAgain);
+    }
+  }
+
+  absl::Status look_once() {
     std::vector<std::string> names;
-    for (const auto& [name, topic] : offsets_.topics()) names.push_back(name);
+    for (const auto& [name, topic] : offsets_.topics()) {
+      // Nothing was delivered to some: whatever became of them, nothing is lost.
+      if (!topic.next.empty()) names.push_back(name);
+    }
     if (names.empty()) return absl::OkStatus();
-    const auto facts = kafka::describe_topics(producers_.front().producer->client(), names, kAnswerTimeout);
+    rd_kafka_t* const client = producers_.front().producer->client();
+    const auto facts = kafka::describe_topics(client, names, kAnswerTimeout);
     if (!facts.ok()) return facts.status();
+    std::vector<kafka::PartitionEnd> wanted;
     for (const kafka::TopicFacts& topic : *facts) {
       const auto found = offsets_.topics().find(topic.name);
       if (found == offsets_.topics().end()) continue;
-      const bool missing = topic.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                           topic.error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-      if (missing) {
-        log_warn("kafka", "a topic that was delivered to is gone; it is made again when its table changes",
-                 {{"topic", topic.name}});
-        offsets_.forget(topic.name);
-        continue;
+      if (topic.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+          topic.error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+        return lost(concat("topic ", topic.name, " was deleted, and with it what was delivered to it"));
       }
       if (!topic.exists()) continue;  // in trouble: the first record will tell
       const std::string& known_id = found->second.id;
@@ -282,27 +297,27 @@ class KafkaSink final : public RecordSink {
         return lost(concat("topic ", topic.name, " was deleted and made again since: its id was ", known_id,
                            " and is ", topic.id));
       }
-      for (const auto& [partition, next] : found->second.next) {
-        if (absl::Status status = look_at_end(topic.name, partition, next); !status.ok()) return status;
-      }
+      for (const auto& [partition, next] : found->second.next) wanted.push_back({topic.name, partition});
+    }
+    const auto ends = kafka::describe_ends(client, wanted, kAnswerTimeout);
+    if (!ends.ok()) return ends.status();
+    for (const kafka::PartitionEnd& end : *ends) {
+      if (absl::Status status = look_at_end(end); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
-  absl::Status look_at_end(const std::string& topic, std::int32_t partition, std::int64_t next) {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const rd_kafka_resp_err_t error =
-        rd_kafka_query_watermark_offsets(producers_.front().producer->client(), topic.c_str(), partition,
-                                         &low, &high, static_cast<int>(kAnswerTimeout.count()));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      // The right to read a topic is nothing that a producer needs.
-      if (kafka::classify(error).reason == ReasonCode::kKafkaPermissionDenied) return absl::OkStatus();
-      return kafka::error_status(error, concat("asking for the end of topic ", topic, "[", partition, "]"));
+  absl::Status look_at_end(const kafka::PartitionEnd& end) const {
+    if (end.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // The right to see it is nothing that a producer needs.
+      if (kafka::classify(end.error).reason == ReasonCode::kKafkaPermissionDenied) return absl::OkStatus();
+      return kafka::error_status(end.error,
+                                 concat("asking for the end of topic ", end.topic, "[", end.partition, "]"));
     }
-    if (high >= next) return absl::OkStatus();
-    return lost(concat("topic ", topic, " partition ", partition, " ends at offset ", high, ", and ", next,
-                       " was reached: records are gone"));
+    const std::int64_t next = offsets_.topics().find(end.topic)->second.next.at(end.partition);
+    if (end.offset >= next) return absl::OkStatus();
+    return lost(concat("topic ", end.topic, " partition ", end.partition, " ends at offset ", end.offset,
+                       ", and ", next, " was reached: records are gone"));
   }
 
   static absl::Status lost(std::string_view what) { return reason_error(ReasonCode::kTopicLostData, what); }

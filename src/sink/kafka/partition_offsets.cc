@@ -63,10 +63,6 @@ absl::Status PartitionOffsets::restore(std::string_view state) {
   return absl::OkStatus();
 }
 
-void PartitionOffsets::forget(std::string_view topic) {
-  if (const auto found = topics_.find(topic); found != topics_.end()) topics_.erase(found);
-}
-
 std::uint32_t PartitionOffsets::add_topic(const std::string& name, const std::string& id,
                                           std::int32_t partitions) {
   TopicOffsets& topic = topics_[name];

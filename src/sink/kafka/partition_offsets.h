@@ -30,7 +30,6 @@ class PartitionOffsets {
   const std::string& cluster() const noexcept { return cluster_; }
   void set_cluster(std::string id) { cluster_ = std::move(id); }
   const Topics& topics() const noexcept { return topics_; }
-  void forget(std::string_view topic);
 
   /// A topic is written to from now on.
   /// @return the place of its partition 0; partition p has the place behind it by p.

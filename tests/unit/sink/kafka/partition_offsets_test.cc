@@ -39,17 +39,6 @@ TEST(PartitionOffsets, ADeliveryWithoutAnOffsetIsBehindTheLast) {
   EXPECT_THAT(offsets.to_json(), testing::HasSubstr(R"("next":{"0":8})"));
 }
 
-TEST(PartitionOffsets, AForgottenTopicIsGone) {
-  PartitionOffsets offsets;
-  ASSERT_TRUE(offsets
-                  .restore(R"({"kind":"kafka","cluster":"c","topics":{"t":{"id":"","partitions":1,)"
-                           R"("next":{"0":3}}}})")
-                  .ok());
-  offsets.forget("t");
-  offsets.forget("u");
-  EXPECT_EQ(offsets.to_json(), R"({"kind":"kafka","cluster":"c","topics":{}})");
-}
-
 TEST(PartitionOffsets, AnEmptyStateIsAFreshStart) {
   PartitionOffsets offsets;
   EXPECT_TRUE(offsets.restore("").ok());
