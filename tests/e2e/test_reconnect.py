@@ -8,6 +8,8 @@ import subprocess
 import threading
 import time
 
+import psycopg2
+import psycopg2.extras
 import pytest
 from postgres import PostgresServer
 from proxy import Proxy
@@ -195,6 +197,70 @@ def test_silent_network_is_noticed(run, server):
             proxy.cut()
             assert_complete(pipeline, judge, "silent")
             assert pipeline.stop() == 0
+
+
+# Attempts that are counted
+
+
+def seize(server, slot, publication):
+    """Ends the slot's reader and reads it in its place; the connection that does."""
+    connection = psycopg2.connect(server.conninfo(), connection_factory=psycopg2.extras.LogicalReplicationConnection)
+    for _ in range(1000):
+        server.execute("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s and active", [slot])
+        try:
+            connection.cursor().start_replication(slot, options={"proto_version": "1", "publication_names": publication})
+            return connection
+        except psycopg2.errors.ObjectInUse:
+            time.sleep(0.001)
+    pytest.fail(f"slot {slot} cannot be seized")
+
+
+def test_waiting_for_the_slot_is_no_failed_attempt(run, server):
+    """Another reader has the slot for many attempts, then the server restarts: only what follows is counted."""
+    pipeline = counted(run, server, "seized", **{"errors.max.retries": 8, "slot.retry.delay.ms": 100, "slot.max.retries": 600})
+    pipeline.start().wait_streaming()
+    other = seize(server, "seized", "seized")
+    in_use = lambda: [line for line in pipeline.log() if "is active for PID" in line.get("error", "")]
+    pipeline.wait_until(lambda: len(in_use()) > 10, what="attempts to get the slot")
+    server.restart()
+    server.execute("insert into seized values (1, 1)")
+    pipeline.wait_for_lines(1)
+    other.close()
+    assert pipeline.stop() == 0
+
+
+def test_attempts_of_before_a_good_stream_are_forgotten_when_it_is_begun_anew(run, server):
+    """A failure, a stream that works, a session begun anew because of what was rolled back, and a failure: one in a row."""
+    with Proxy(server.port) as proxy:
+        pipeline = counted(run, server, "forgotten", **{"database.port": proxy.port, "database.sslmode": "disable",
+                                                        "errors.max.retries": 1})
+        pipeline.start().wait_streaming()
+        proxy.cut()
+        pipeline.wait_for_log("trying again")
+        server.execute("insert into forgotten values (1, 1)")
+        pipeline.wait_for_lines(1)
+        proxy.hold_at(b"START_REPLICATION", "client", behind=False)
+        with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            cursor.execute("select pg_logical_emit_message(true, 'm', 'kept'); savepoint s;"
+                           "insert into forgotten select 2, g, 0, repeat('x', 50) from generate_series(1, 3000) g;"
+                           "rollback to s; insert into forgotten select 3, g, 0, repeat('x', 50) from generate_series(1, 3000) g")
+        pipeline.wait_for_log("whole transactions are asked for")
+        assert proxy.held.wait(20)
+        proxy.cut()
+        pipeline.wait_for_lines(3002)
+        assert [event["key"].get("writer", "message") for event in pipeline.events()] == [1, "message"] + [3] * 3000
+        assert pipeline.stop() == 0
+
+
+def test_notices_before_the_stream_do_not_delay_it(run, server):
+    """A role that hears everything: the server's notices come before the stream begins, in pieces of their own."""
+    server.configure(wal_sender_timeout="60s")
+    server.execute("create role chatty superuser login; alter role chatty set client_min_messages = debug5")
+    pipeline = counted(run, server, "chatty", **{"database.user": "chatty", "gather.mode": "always", "workers": 1})
+    begin = time.monotonic()
+    pipeline.start().wait_streaming()
+    assert time.monotonic() - begin < 5
+    assert pipeline.stop() == 0
 
 
 # Readers that do not read

@@ -438,6 +438,37 @@ def test_rollback_that_the_server_does_not_tell(run, postgres):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.parametrize("why", ["message_in_a_rolled_back_part", "too_many_notes"])
+def test_whole_transactions_are_asked_for_without_a_failure(run, postgres, why):
+    """Of some streamed transactions it cannot be told, or not be kept, what was rolled back: the session is begun anew, which
+    counts as no attempt, and what was held comes once."""
+    name = f"whole_{why}"
+    postgres.execute(f"create table {name} (id int primary key, pad text)")
+    pipeline = run(name, None, {"memory.limit": "16 MiB"}, **{
+        "table.include.list": f"public.{name}", "snapshot.mode": "no_data", "held.memory.percent": 10, "errors.max.retries": 0,
+        "message.prefix.exclude.list": "note"})
+    capture = Stream(pipeline.start().wait_streaming())
+    fill = f"insert into {name} select g, repeat('x', 60) from generate_series(%d, %d) g"
+    emit = "select count(pg_logical_emit_message(true, 'note', '')) from generate_series(1, %d) g"
+    with postgres.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        postgres.execute(fill % (1, 3))
+        cursor.execute(fill % (1001, 3000))
+        if why == "too_many_notes":
+            cursor.execute(emit % 200_000)  # a note takes 8 bytes, and 1 MiB is free
+        else:
+            cursor.execute(emit % 1)
+            cursor.execute("savepoint s")
+            cursor.execute(fill % (3001, 5000))
+            cursor.execute("rollback to s")
+        cursor.execute(fill % (3001, 3500))
+        postgres.execute(fill % (4, 6))
+        pipeline.wait_for_log("whole transactions are asked for")
+        postgres.execute(fill % (7, 9))
+    assert [change[2]["id"] for change in capture.changes()] == [*range(1, 10), *range(1001, 3501)]
+    assert len([line for line in pipeline.log() if "whole transactions are asked for" in line["msg"]]) == 1
+    assert pipeline.stop() == 0
+
+
 def test_streamed_transactions_beyond_the_memory_go_to_disk(run, postgres):
     postgres.execute("create table spilled (id int primary key, pad text)")
     pipeline = run("spilled", None, {"memory.limit": "16 MiB"}, **{

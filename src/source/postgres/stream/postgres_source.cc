@@ -88,10 +88,19 @@ void PostgresSource::start_over(std::int64_t now_us) {
   edge_.reset();
   close_stream();
   if (stop_requested_) return end();
-  streaming_since_us_ = 0;
+  forgive_if_well(now_us);
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
   retry_at_us_ = now_us + kFirstRetryUs;  // our walsender needs a moment to let go of the slot
   state_ = State::kBackoff;
+}
+
+void PostgresSource::forgive_if_well(std::int64_t now_us) {
+  // A stream that breaks as soon as it runs is the same trouble once more.
+  if (streaming_since_us_ != 0 &&
+      (changes_.position().lsn > began_at_ || now_us - streaming_since_us_ >= kSteadyUs)) {
+    attempts_ = 0;
+  }
+  streaming_since_us_ = 0;
 }
 
 void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_us) {
@@ -102,11 +111,13 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
   if (stop_requested_) return end();
   // Rows of a broken snapshot are in the sink: only a restart of the pipeline can take them back.
   if (!retryable || rows_out) return fail(std::move(status));
+  forgive_if_well(now_us);
   const bool slot_in_use = reason_of(status) == ReasonCode::kSlotInUse;
   if (!slot_in_use) {
     slot_in_use_since_us_ = 0;
   } else if (slot_in_use_since_us_ == 0) {
     slot_in_use_since_us_ = now_us;
+    slot_attempts_ = 0;
   }
   // A walsender of our own that the server has not given up yet holds the slot for a moment; another reader
   // holds it for good.
@@ -115,26 +126,20 @@ void PostgresSource::lost(absl::Status status, bool retryable, std::int64_t now_
     return fail(std::move(status));
   }
   note(status);
-  // A stream that breaks as soon as it runs is the same trouble once more.
-  if (streaming_since_us_ != 0 &&
-      (changes_.position().lsn > began_at_ || now_us - streaming_since_us_ >= kSteadyUs)) {
-    attempts_ = 0;
-  }
-  streaming_since_us_ = 0;
-  ++attempts_;
   gauges_.reconnects.fetch_add(1, std::memory_order_relaxed);
-  if (!slot_in_use && options_.retries_max >= 0 && attempts_ > options_.retries_max) {
+  const std::int64_t attempts = slot_in_use ? ++slot_attempts_ : ++attempts_;
+  if (!slot_in_use && options_.retries_max >= 0 && attempts > options_.retries_max) {
     return fail(with_reason(absl::UnavailableError(concat("gave up after ", options_.retries_max,
                                                           " attempts: ", status.message())),
                             ReasonCode::kRetriesExhausted));
   }
   const std::int64_t longest_us = slot_in_use ? options_.slot_retry_wait_us : options_.retry_wait_us;
   const std::int64_t wait_us =
-      std::min(longest_us, kFirstRetryUs << std::min<std::int64_t>(attempts_ - 1, 20));
+      std::min(longest_us, kFirstRetryUs << std::min<std::int64_t>(attempts - 1, 20));
   log_warn("postgres", "connection lost, trying again",
            {{"pipeline", options_.pipeline},
             {"error", std::string(status.message())},
-            {"attempt", attempts_},
+            {"attempt", attempts},
             {"wait_ms", wait_us / 1000}});
   retry_at_us_ = now_us + wait_us;
   state_ = State::kBackoff;
@@ -270,7 +275,8 @@ std::int64_t PostgresSource::next_deadline_us() const {
   if (stream_ != nullptr) {
     consider(next_status_us_);
     if (stream_->armed()) consider(heard_at_us_ + silence_max_us_);
-    if (!stream_->armed() && state_ == State::kStreaming) consider(next_read_us_);
+    if (!stream_->armed() && (state_ == State::kStarting || state_ == State::kStreaming))
+      consider(next_read_us_);
   }
   if (state_ == State::kStreaming) {
     if (!watching_) consider(next_watch_us_);

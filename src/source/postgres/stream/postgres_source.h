@@ -142,6 +142,8 @@ class PostgresSource final : public Source {
   std::int64_t silence_us(std::int64_t now_us) const;
   /// The connection is gone: again after a while, or the end.
   void lost(absl::Status status, bool retryable, std::int64_t now_us);
+  /// The stream is over: when it was well, what failed before it does not count any more.
+  void forgive_if_well(std::int64_t now_us);
   /// Connects again, with other streaming options.
   void start_over(std::int64_t now_us);
   void note(const absl::Status& status);
@@ -205,7 +207,8 @@ class PostgresSource final : public Source {
   bool reply_requested_ = false;
 
   std::int64_t retry_at_us_ = 0;
-  std::int64_t attempts_ = 0;            ///< In a row.
+  std::int64_t attempts_ = 0;            ///< In a row, without those that found the slot in use.
+  std::int64_t slot_attempts_ = 0;       ///< In a row, that found it so.
   std::uint64_t began_at_ = 0;           ///< Position at the start of the stream.
   std::int64_t streaming_since_us_ = 0;  ///< 0: no stream runs.
   std::int64_t slot_in_use_since_us_ = 0;
