@@ -23,6 +23,7 @@ using std::chrono::steady_clock;
 
 constexpr Timeout kConnectPatience{10'000};
 constexpr Timeout kRequestTimeout{5'000};
+constexpr Timeout kMetadataTimeout{2'000};  // of whoever answered before
 constexpr std::size_t kTopicsAtOnce = 500;
 
 std::string written(const PipelineConfig& config, std::string_view property) {
@@ -88,11 +89,12 @@ TopicSettings broker_settings(rd_kafka_t* client, std::int32_t id) {
 }
 
 /// Each broker by the address it advertises: a wrong one is the most common mistake there is.
-void check_addresses(CheckContext& context, rd_kafka_t* client) {
+/// @return false when one does not answer there.
+bool check_addresses(CheckContext& context, rd_kafka_t* client) {
   const struct rd_kafka_metadata* raw = nullptr;
-  if (rd_kafka_metadata(client, 0, nullptr, &raw, static_cast<int>(kRequestTimeout.count())) !=
+  if (rd_kafka_metadata(client, 0, nullptr, &raw, static_cast<int>(kMetadataTimeout.count())) !=
       RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return;
+    return true;
   }
   const std::unique_ptr<const struct rd_kafka_metadata, Deleter<rd_kafka_metadata_destroy>> metadata(raw);
   bool all = true;
@@ -115,6 +117,7 @@ void check_addresses(CheckContext& context, rd_kafka_t* client) {
     context.ok("brokers", concat(metadata->broker_cnt, metadata->broker_cnt == 1 ? " answers" : " answer",
                                  " at the addresses they advertise"));
   }
+  return all;
 }
 
 void check_encryption(CheckContext& context) {
@@ -324,7 +327,12 @@ std::vector<CheckFinding> run_check(const PipelineConfig& config, std::span<cons
   }
   absl::StatusOr<ClusterFacts> cluster = reach(client->get());
   if (!cluster.ok()) {
-    context.failed(subject, cluster.status());
+    // What answers at the first address may send us to one where nobody is.
+    const bool sent_away = may_pass(reason_of(cluster.status())) && !check_addresses(context, client->get());
+    if (!sent_away) {
+      findings.clear();
+      context.failed(subject, cluster.status());
+    }
     return findings;
   }
   context.cluster = *std::move(cluster);

@@ -2,7 +2,9 @@
 #include "kafka/check/check_rules.h"
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
+#include <utility>
 
 #include "base/concat.h"
 
@@ -38,6 +40,17 @@ std::string subject_of(const CheckContext& context, std::string_view topic) {
 bool is_compacted(const TopicSettings& settings) {
   const auto policy = settings.values.find("cleanup.policy");
   return policy != settings.values.end() && policy->second.find("compact") != std::string::npos;
+}
+
+/// "2.3-IV1": before 2.4. What is no version is nobody's fault.
+bool is_too_old(std::string_view version) {
+  int major = 0;
+  int minor = 0;
+  const char* const end = version.data() + version.size();
+  const auto [dot, no_major] = std::from_chars(version.data(), end, major);
+  if (no_major != std::errc() || dot == end || *dot != '.') return false;
+  if (std::from_chars(dot + 1, end, minor).ec != std::errc()) return false;
+  return std::pair(major, minor) < std::pair(2, 4);
 }
 
 std::string kibibytes(std::int64_t bytes) {
@@ -82,8 +95,14 @@ void check_brokers(CheckContext& context) {
   }
   // Brokers tell which protocols they speak, not which version they are; up to 3.x a setting has it.
   const auto version = context.broker.values.find("inter.broker.protocol.version");
-  context.ok("broker version",
-             version == context.broker.values.end() ? std::string("4.0 or newer") : version->second);
+  if (version == context.broker.values.end()) return context.ok("broker version", "4.0 or newer");
+  if (is_too_old(version->second)) {
+    return context.error(ReasonCode::kKafkaVersion, "broker version",
+                         concat("inter.broker.protocol.version is ", version->second,
+                                ": the brokers are older than Kafka 2.4, or speak as if they were"),
+                         std::string(reason_info(ReasonCode::kKafkaVersion).remedy));
+  }
+  context.ok("broker version", version->second);
 }
 
 void check_copies(CheckContext& context, const TopicState& topic, std::string_view loses) {

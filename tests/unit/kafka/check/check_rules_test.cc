@@ -63,6 +63,34 @@ void expect_one(const std::vector<CheckFinding>& findings, Severity severity, Re
   EXPECT_THAT(findings[0].fix, HasSubstr(fix));
 }
 
+struct BrokerVersion {
+  const char* name;
+  const char* setting;  ///< inter.broker.protocol.version; nullptr: brokers of 4.0 have none.
+  Severity severity;
+  const char* says;
+};
+class BrokerVersions : public CheckRules, public testing::WithParamInterface<BrokerVersion> {};
+TEST_P(BrokerVersions, AreJudged) {
+  const BrokerVersion& row = GetParam();
+  if (row.setting != nullptr) context_.broker.values["inter.broker.protocol.version"] = row.setting;
+  check_brokers(context_);
+  const ReasonCode reason = row.severity == Severity::kError ? ReasonCode::kKafkaVersion : ReasonCode::kOk;
+  expect_one(findings_, row.severity, reason, row.says,
+             row.severity == Severity::kError ? "Use brokers of Kafka 2.4 or newer" : "");
+}
+INSTANTIATE_TEST_SUITE_P(Table, BrokerVersions,
+                         testing::Values(BrokerVersion{"none", nullptr, Severity::kOk, "4.0 or newer"},
+                                         BrokerVersion{"newer", "3.9-IV0", Severity::kOk, "3.9-IV0"},
+                                         BrokerVersion{"oldest", "2.4-IV1", Severity::kOk, "2.4-IV1"},
+                                         BrokerVersion{"too_old", "2.3-IV1", Severity::kError,
+                                                       "inter.broker.protocol.version is 2.3-IV1"},
+                                         BrokerVersion{"first_major", "1.1-IV0", Severity::kError, "1.1-IV0"},
+                                         BrokerVersion{"four_numbers", "0.11.0-IV2", Severity::kError,
+                                                       "0.11.0-IV2"},
+                                         BrokerVersion{"two_digits", "2.10-IV0", Severity::kOk, "2.10-IV0"},
+                                         BrokerVersion{"of_nobody", "new", Severity::kOk, "new"}),
+                         [](const auto& row) { return std::string(row.param.name); });
+
 TEST_F(CheckRules, ATopicWithThreeCopiesIsFine) { EXPECT_THAT(target(), IsEmpty()); }
 
 TEST_F(CheckRules, OneCopyLosesThePromise) {
