@@ -169,7 +169,7 @@ class FileSink final : public RecordSink {
         !sync_under_way_) {
       deadline = last_sync_us_ + options_.fsync_interval_us;
     }
-    if (options_.rotate_interval_us != 0 && regular_ && end_.offset > 0) {
+    if (options_.rotate_interval_us != 0 && regular_ && end_.offset > 0 && !rotating_) {
       deadline = std::min(deadline, file_opened_us_ + options_.rotate_interval_us);
     }
     return deadline;

@@ -346,6 +346,21 @@ TEST_F(FileSinkTest, RotatesByTimeButNoEmptyFile) {
   EXPECT_EQ(read_whole(path()), "");
 }
 
+TEST_F(FileSinkTest, ARotationThatWaitsForTheDiskAsksForNoTurn) {
+  FileSinkOptions made = options(Fsync::kAlways);
+  made.rotate_interval_us = 1000;
+  open(made);
+  settle(kStart);
+  NumberedPiece piece(1, 1, 1);
+  sink_->submit(&piece.piece);
+  ASSERT_EQ(sink_->poll(kStart + 1), nullptr);
+  EXPECT_EQ(sink_->next_deadline_us(), kStart + 1000);
+  ASSERT_EQ(sink_->poll(kStart + 1000), nullptr);
+  EXPECT_EQ(sink_->next_deadline_us(), kNever) << "the write's end wakes";
+  EXPECT_EQ(settle(kStart + 1000).size(), 1U);
+  EXPECT_TRUE(std::filesystem::exists(path() + ".000001"));
+}
+
 TEST_F(FileSinkTest, NothingIsTakenWhileItRotates) {
   FileSinkOptions made = options(Fsync::kAlways);
   made.rotate_bytes = 1;
