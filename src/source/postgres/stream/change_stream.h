@@ -53,7 +53,7 @@ class ChangeStream {
     kOk,
     kBlocked,     ///< No batch or slab is free: call again with the same message, or replay() again.
     kNeedsTable,  ///< Ask the catalog for needed_table(), then described(), then the same message again.
-    kReplaying,   ///< A held transaction has committed: call replay() until it says kOk, then go on.
+    kReplaying,   ///< A held transaction has committed: call replay(), turn by turn, until it says kOk.
     kNeedsCheck,  ///< Ask what became of unchecked(), then checked(), then the same message again.
     kNeedsWhole,  ///< A transaction in progress cannot be told apart: begin a session without streaming.
     kFailed,      ///< status() says why.
@@ -78,6 +78,7 @@ class ChangeStream {
 
   /// One pgoutput message. `slab` holds its bytes.
   Result handle(const WalMessage& message, Slab* slab);
+  /// A few megabytes of what has committed.
   Result replay();
 
   std::uint32_t needed_table() const noexcept { return needed_table_; }

@@ -14,6 +14,12 @@ namespace millrace::postgres {
 
 using Result = ChangeStream::Result;
 
+namespace {
+// Milliseconds. Rows of tables that are not captured fill no batch, and workers may give batches back as fast
+// as they are filled: gigabytes would go by without a status for the server.
+constexpr std::uint64_t kReplayBytesPerTurn = 4U << 20;
+}  // namespace
+
 Result ChangeStream::stream_start(const WalMessage& message) {
   StreamStart start;
   if (const DecodeError error = decode_stream_start(fields_behind_type(message.body), start)) {
@@ -215,7 +221,9 @@ Result ChangeStream::replay() {
   if (!status_.ok()) return Result::kFailed;
   if (!replaying_) return Result::kOk;
   HeldReplay& replay = *replaying_;
+  const std::uint64_t turn_ends = replay.offset + kReplayBytesPerTurn;
   while (replay.offset < replay.held->size()) {
+    if (replay.offset >= turn_ends) return Result::kReplaying;
     if (!builder_.open()) return Result::kBlocked;
     HeldHeader header;
     Slab* slab = replay_slab(sizeof header);

@@ -111,8 +111,9 @@ bool PostgresSource::work_off(std::int64_t now_us) {
       const ChangeStream::Result result = changes_.replay();
       if (result == ChangeStream::Result::kFailed) return fail(changes_.status()), true;
       if (result == ChangeStream::Result::kBlocked) break;
-      replaying_ = false;
       worked = true;
+      if (result == ChangeStream::Result::kReplaying) break;
+      replaying_ = false;
     }
     if (pending_) {
       if (!handle_change(now_us)) break;

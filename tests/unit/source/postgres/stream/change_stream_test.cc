@@ -580,6 +580,23 @@ TEST(ChangeStream, MarkOfAMessageThatFilledTheLastBatchFollows) {
   EXPECT_THAT(stream.drain(), ElementsAre("message hi of 0/140", "mark 140"));
 }
 
+TEST(ChangeStream, ALongReplayLeavesOthersTheirTurns) {
+  StreamSetup setup;
+  setup.slab_budget = 16 << 20;
+  ScriptedStream stream(setup);
+  Lines steps = {"start 8 first", "table h x8"};
+  for (int i = 0; i < 12; ++i) steps.push_back("insert h " + std::to_string(i) + " 1000000 x8");
+  stream.run(steps);
+  stream.run({"stop"});
+  stream.keep_batches(true);
+  EXPECT_EQ(stream.once("scommit 8 150 158"), Result::kReplaying);
+  EXPECT_EQ(stream.replay(), Result::kReplaying) << "the server may wait for a status";
+  EXPECT_EQ(stream.replay(), Result::kReplaying);
+  EXPECT_EQ(stream.replay(), Result::kOk);
+  stream.keep_batches(false);
+  EXPECT_THAT(stream.drain(), ElementsAre("mark 158"));
+}
+
 TEST(ChangeStream, ReplayWaitsForSlabs) {
   StreamSetup setup;
   setup.slab_budget = 4096;

@@ -246,7 +246,7 @@ ScriptedStream::Result ScriptedStream::handle(const std::string& body, std::uint
   }
   slabs_.release(slab);
   if (result == Result::kReplaying && !keeps_) {
-    while ((result = stream_.replay()) == Result::kBlocked) take_batches();
+    while ((result = stream_.replay()) == Result::kBlocked || result == Result::kReplaying) take_batches();
   }
   if (result == Result::kFailed) failure_ = std::string(stream_.status().message());
   return result;
