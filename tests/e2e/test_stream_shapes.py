@@ -367,6 +367,7 @@ def test_enum_grows(stream, postgres):
     postgres.execute("create type grow_mood as enum ('sad'); create table grow (id int primary key, m grow_mood, ms grow_mood[])")
     capture = stream("grow", **{"schemas.enable": True})
     postgres.execute("insert into grow values (1, 'sad', '{sad}')")
+    capture.pipeline.wait_for_lines(1)  # the values are those that the type has when the table is described
     postgres.execute("alter type grow_mood add value 'glad'")
     postgres.execute("alter table grow add x int")
     postgres.execute("insert into grow values (2, 'glad', '{glad,sad}')")
