@@ -118,30 +118,24 @@ absl::StatusOr<std::optional<std::map<std::string, std::string>>> settings_of(Ka
 /// Where the partition ends.
 absl::StatusOr<std::int64_t> end_offset(KafkaLink& link, const std::string& topic, ReadTo to,
                                         const Patience& patience) {
-  const kafka::PartitionListPtr wanted(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), 0)->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
-  const auto ask = [&](rd_kafka_queue_t* queue) {
-    const kafka::AdminOptionsPtr options(
-        rd_kafka_AdminOptions_new(link.raw(), RD_KAFKA_ADMIN_OP_LISTOFFSETS));
-    const kafka::ErrorPtr ignored(rd_kafka_AdminOptions_set_isolation_level(
-        options.get(), to == ReadTo::kCommitted ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
-                                                : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
-    rd_kafka_ListOffsets(link.raw(), wanted.get(), options.get(), queue);
-  };
+  const kafka::PartitionEnd wanted{.topic = topic};
+  const auto what = to == ReadTo::kCommitted ? kafka::EndOf::kCommitted : kafka::EndOf::kEverything;
   const auto read = [](rd_kafka_event_t* event) -> absl::StatusOr<std::int64_t> {
-    constexpr std::string_view kWhat = "asking for the end of the checkpoint topic";
-    if (const rd_kafka_resp_err_t error = rd_kafka_event_error(event); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka::error_status(error, kWhat, rd_kafka_event_error_string(event));
+    const absl::StatusOr<std::vector<kafka::PartitionEnd>> ends = kafka::ends_in(event);
+    if (!ends.ok()) return ends.status();
+    if (ends->size() != 1) return reason_error(ReasonCode::kInternal, "one offset was asked for");
+    const kafka::PartitionEnd& end = ends->front();
+    if (end.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return kafka::error_status(end.error, "asking for the end of the checkpoint topic");
     }
-    std::size_t count = 0;
-    const auto* const infos =
-        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
-    if (count != 1) return reason_error(ReasonCode::kInternal, "one offset was asked for");
-    const rd_kafka_topic_partition_t* const end = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
-    if (end->err != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka::error_status(end->err, kWhat);
-    return end->offset;
+    return end.offset;
   };
-  return answer_of(link, patience, "asking for the end of the checkpoint topic", ask, read);
+  return answer_of(
+      link, patience, "asking for the end of the checkpoint topic",
+      [&](rd_kafka_queue_t* queue) {
+        kafka::ask_ends(link.raw(), {&wanted, 1}, what, kRequestTimeout, queue);
+      },
+      read);
 }
 
 std::string_view bytes(const void* at, std::size_t size) { return {static_cast<const char*>(at), size}; }

@@ -165,6 +165,20 @@ void ask_to_create(rd_kafka_t* client, std::span<const NewTopic> topics, Timeout
   rd_kafka_CreateTopics(client, list.data(), list.size(), options.get(), queue);
 }
 
+void ask_ends(rd_kafka_t* client, std::span<const PartitionEnd> wanted, EndOf what, Timeout timeout,
+              rd_kafka_queue_t* queue, void* opaque) {
+  const PartitionListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(wanted.size())));
+  for (const PartitionEnd& one : wanted) {
+    rd_kafka_topic_partition_list_add(list.get(), one.topic.c_str(), one.partition)->offset =
+        RD_KAFKA_OFFSET_SPEC_LATEST;
+  }
+  const AdminOptionsPtr options = make_options(client, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout, opaque);
+  const ErrorPtr ignored(rd_kafka_AdminOptions_set_isolation_level(
+      options.get(), what == EndOf::kCommitted ? RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+                                               : RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
+  rd_kafka_ListOffsets(client, list.get(), options.get(), queue);
+}
+
 absl::StatusOr<std::vector<TopicFacts>> topics_in(rd_kafka_event_t* event) {
   if (absl::Status status = failure(event, kAskingTopics); !status.ok()) return status;
   std::size_t count = 0;
@@ -198,6 +212,24 @@ absl::StatusOr<std::vector<CreatedTopic>> created_in(rd_kafka_event_t* event) {
   return out;
 }
 
+absl::StatusOr<std::vector<PartitionEnd>> ends_in(rd_kafka_event_t* event) {
+  if (absl::Status status = failure(event, kAskingEnds); !status.ok()) return status;
+  std::size_t count = 0;
+  const auto* const* infos =
+      rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
+  std::vector<PartitionEnd> ends;
+  for (std::size_t i = 0; i < count; ++i) {
+    const rd_kafka_topic_partition_t* const end = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+    ends.push_back({text(end->topic), end->partition, end->err, end->offset});
+    // When the request to a leader fails, librdkafka leaves the partition without an offset and without an
+    // error.
+    if (end->err == RD_KAFKA_RESP_ERR_NO_ERROR && end->offset < 0) {
+      ends.back().error = RD_KAFKA_RESP_ERR__TRANSPORT;
+    }
+  }
+  return ends;
+}
+
 absl::StatusOr<std::vector<TopicFacts>> describe_topics(rd_kafka_t* client,
                                                         std::span<const std::string> names, Timeout timeout,
                                                         bool with_operations) {
@@ -226,31 +258,13 @@ absl::StatusOr<std::vector<CreatedTopic>> create_topics(rd_kafka_t* client, std:
 }
 
 absl::StatusOr<std::vector<PartitionEnd>> describe_ends(rd_kafka_t* client,
-                                                        std::span<const PartitionEnd> wanted,
+                                                        std::span<const PartitionEnd> wanted, EndOf what,
                                                         Timeout timeout) {
   if (wanted.empty()) return std::vector<PartitionEnd>();
-  const PartitionListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(wanted.size())));
-  for (const PartitionEnd& one : wanted) {
-    rd_kafka_topic_partition_list_add(list.get(), one.topic.c_str(), one.partition)->offset =
-        RD_KAFKA_OFFSET_SPEC_LATEST;
-  }
-  const EventPtr event = wait_for(client, timeout, [&](rd_kafka_queue_t* queue) {
-    const AdminOptionsPtr options = make_options(client, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout, nullptr);
-    const ErrorPtr ignored(
-        rd_kafka_AdminOptions_set_isolation_level(options.get(), RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED));
-    rd_kafka_ListOffsets(client, list.get(), options.get(), queue);
-  });
+  const EventPtr event = wait_for(
+      client, timeout, [&](rd_kafka_queue_t* queue) { ask_ends(client, wanted, what, timeout, queue); });
   if (event == nullptr) return nobody(kAskingEnds);
-  if (absl::Status status = failure(event.get(), kAskingEnds); !status.ok()) return status;
-  std::size_t count = 0;
-  const auto* const* infos =
-      rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
-  std::vector<PartitionEnd> ends;
-  for (std::size_t i = 0; i < count; ++i) {
-    const rd_kafka_topic_partition_t* const end = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-    ends.push_back({text(end->topic), end->partition, end->err, end->offset});
-  }
-  return ends;
+  return ends_in(event.get());
 }
 
 absl::StatusOr<ClusterFacts> describe_cluster(rd_kafka_t* client, Timeout timeout, bool with_operations) {

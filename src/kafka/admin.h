@@ -58,7 +58,7 @@ struct CreatedTopic {
   std::string error_text;
 };
 
-/// Where a partition ends, records of open transactions included.
+/// Where a partition ends.
 struct PartitionEnd {
   std::string topic;
   std::int32_t partition = 0;
@@ -82,11 +82,20 @@ void ask_settings(rd_kafka_t* client, std::span<const std::string> topics, Timeo
 void ask_to_create(rd_kafka_t* client, std::span<const NewTopic> topics, Timeout timeout,
                    rd_kafka_queue_t* queue, void* opaque = nullptr);
 
+enum class EndOf : std::uint8_t {
+  kEverything,
+  kCommitted
+};  ///< kCommitted: before the first open transaction.
+/// @param wanted  topics and partitions; the rest of each is ignored.
+void ask_ends(rd_kafka_t* client, std::span<const PartitionEnd> wanted, EndOf what, Timeout timeout,
+              rd_kafka_queue_t* queue, void* opaque = nullptr);
+
 // --- what such an event says: the request's failure as a status, or a row per topic ------------------------
 
 absl::StatusOr<std::vector<TopicFacts>> topics_in(rd_kafka_event_t* event);
 absl::StatusOr<std::vector<TopicSettings>> settings_in(rd_kafka_event_t* event);
 absl::StatusOr<std::vector<CreatedTopic>> created_in(rd_kafka_event_t* event);
+absl::StatusOr<std::vector<PartitionEnd>> ends_in(rd_kafka_event_t* event);
 
 // --- waited for, at most `timeout`; KAFKA_UNREACHABLE when nobody answers ----------------------------------
 
@@ -98,9 +107,8 @@ absl::StatusOr<std::vector<TopicSettings>> describe_settings(rd_kafka_t* client,
                                                              Timeout timeout);
 absl::StatusOr<std::vector<CreatedTopic>> create_topics(rd_kafka_t* client, std::span<const NewTopic> topics,
                                                         Timeout timeout);
-/// @param wanted  topics and partitions; the rest of each is ignored.
 absl::StatusOr<std::vector<PartitionEnd>> describe_ends(rd_kafka_t* client,
-                                                        std::span<const PartitionEnd> wanted,
+                                                        std::span<const PartitionEnd> wanted, EndOf what,
                                                         Timeout timeout);
 absl::StatusOr<ClusterFacts> describe_cluster(rd_kafka_t* client, Timeout timeout,
                                               bool with_operations = false);

@@ -69,6 +69,12 @@ def wait_ids(pipeline, kafka, expected, timeout=60):
                         f"rows {expected} in {pipeline.topic}")
 
 
+def trouble(pipeline, words, timeout=60):
+    """Waits for these words as the trouble in /status."""
+    return pipeline.wait_until(lambda: (said := pipeline.status()["last_error"]) and words in json.dumps(said) and said, timeout,
+                               f"{words!r} in the status")
+
+
 # What passes.
 
 
@@ -187,8 +193,12 @@ def test_not_enough_replicas(millrace, postgres, cluster, tmp_path):
             run.wait_commits(50)
             time.sleep(AWAY_S / 2)
             assert run.pipeline.told() == told, "told of what one replica has"
+            says = trouble(run.pipeline, "1 of 2 replicas in sync")
+            assert says["code"] == "KAFKA_UNREACHABLE", says
             second.start()
             run.wait_commits(50)
+            run.wait_told(90)
+            run.pipeline.wait_until(lambda: not run.pipeline.status()["last_error"], 30, "trouble that has passed")
         run.judge(repeats=NONE)
 
 

@@ -84,4 +84,7 @@ class ToldPosition:
     def _ends(self):
         asked = {partition: kafka_admin.OffsetSpec.latest() for partition in self.partitions}
         found = self.admin.list_offsets(asked, request_timeout=2) if asked else {}
-        return {(partition.topic, partition.partition): future.result(3).offset for partition, future in found.items()}
+        ends = {(partition.topic, partition.partition): future.result(3).offset for partition, future in found.items()}
+        if any(end < 0 for end in ends.values()):  # what librdkafka says when the connection is lost meanwhile
+            raise confluent_kafka.KafkaException(confluent_kafka.KafkaError(confluent_kafka.KafkaError._TRANSPORT))
+        return ends

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink/kafka/in_flight.h"
 
+#include <algorithm>
+
 namespace millrace {
 
 InFlightPieces::Entry& InFlightPieces::add(Piece* piece, std::size_t memory_bytes) {
@@ -20,6 +22,15 @@ InFlightPieces::Entry& InFlightPieces::add(Piece* piece, std::size_t memory_byte
   outstanding_ += records;
   memory_bytes_ += memory_bytes;
   return entry;
+}
+
+const Record* InFlightPieces::oldest() const noexcept {
+  if (order_.empty()) return nullptr;
+  const Entry& entry = *entries_[order_.front()];
+  const auto waits =
+      std::ranges::find_if(entry.records, [](const auto& record) { return record.offset < 0; });
+  if (waits == entry.records.end()) return nullptr;
+  return &entry.piece->records[static_cast<std::size_t>(waits - entry.records.begin())];
 }
 
 const InFlightPieces::Entry* InFlightPieces::take_delivered() {

@@ -42,6 +42,9 @@ class InFlightPieces {
   /// The oldest piece if it is all delivered, else nullptr. Its entry may be read until the next call.
   const Entry* take_delivered();
 
+  /// The first record of the oldest piece of which no offset is known; nullptr: none.
+  const Record* oldest() const noexcept;
+
   Entry& entry(std::uint32_t index) noexcept { return *entries_[index]; }
   bool empty() const noexcept { return order_.empty(); }
   std::size_t pieces() const noexcept { return order_.size(); }

@@ -24,6 +24,7 @@
 #include "sink/kafka/partitioner.h"
 #include "sink/kafka/producer.h"
 #include "sink/kafka/record_size.h"
+#include "sink/kafka/stall_watch.h"
 #include "sink/kafka/topic_book.h"
 
 namespace millrace {
@@ -31,6 +32,7 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLongAgo = std::numeric_limits<std::int64_t>::min() / 2;
 constexpr kafka::Timeout kAnswerTimeout{10'000};
 constexpr kafka::Timeout kOpenSlice{1'000};
 constexpr int kLooksMax = 6;
@@ -65,6 +67,21 @@ bool compresses(const KafkaConfig& config) {
     }
   }
   return does;
+}
+
+std::string why_stalled(const std::vector<kafka::TopicFacts>& topics) {
+  if (topics.size() != 1) return "the cluster does not know the topic";
+  const kafka::TopicFacts& topic = topics.front();
+  if (topic.error != RD_KAFKA_RESP_ERR_NO_ERROR) return concat("topic ", topic.name, ": ", topic.error_text);
+  if (topic.leaderless > 0) {
+    return concat("topic ", topic.name, " has ", topic.leaderless, " partitions without a leader");
+  }
+  if (topic.in_sync_min < topic.replicas_min) {
+    return concat("topic ", topic.name, " has ", topic.in_sync_min, " of ", topic.replicas_min,
+                  " replicas in sync");
+  }
+  return concat("the cluster sees nothing wrong with topic ", topic.name,
+                ", so a quota or a full disk may be the cause: the brokers' logs know");
 }
 
 class KafkaSink final : public RecordSink {
@@ -120,6 +137,7 @@ class KafkaSink final : public RecordSink {
       const auto [headers, header_bytes] = headers_.wire_size(record);
       memory_bytes += message_memory_bytes(record.key_size, headers, header_bytes);
     }
+    if (in_flight_.empty()) stall_.moved(now_us_);
     InFlightPieces::Entry& entry = in_flight_.add(piece, memory_bytes);
     for (std::size_t i = 0; i < piece->records.size() && status_.ok(); ++i) {
       hand_over(piece->records[i], entry.records[i]);
@@ -136,7 +154,12 @@ class KafkaSink final : public RecordSink {
     if (!status_.ok()) return nullptr;
     pass_rest();
     const InFlightPieces::Entry* const done = in_flight_.take_delivered();
-    if (done == nullptr) return nullptr;
+    if (done == nullptr) {
+      watch_for_stall();
+      return nullptr;
+    }
+    if (stall_.stalled()) trouble_passed();
+    stall_.moved(now_us);
     passing_ = done;
     passed_records_ = 0;
     return done->piece;
@@ -158,6 +181,7 @@ class KafkaSink final : public RecordSink {
     if (!status_.ok()) return kNever;
     std::int64_t deadline = std::min(book_.next_deadline_us(), fatal_until_us_);
     if (!stale_.empty()) deadline = std::min(deadline, stale_next_us_);
+    if (!in_flight_.empty() && book_.idle()) deadline = std::min(deadline, stall_.next_us());
     return deadline;
   }
 
@@ -299,7 +323,7 @@ class KafkaSink final : public RecordSink {
       }
       for (const auto& [partition, next] : found->second.next) wanted.push_back({topic.name, partition});
     }
-    const auto ends = kafka::describe_ends(client, wanted, kAnswerTimeout);
+    const auto ends = kafka::describe_ends(client, wanted, kafka::EndOf::kEverything, kAnswerTimeout);
     if (!ends.ok()) return ends.status();
     for (const kafka::PartitionEnd& end : *ends) {
       if (absl::Status status = look_at_end(end); !status.ok()) return status;
@@ -476,7 +500,8 @@ class KafkaSink final : public RecordSink {
       }
       failed(message->err, {}, record_of(under_way));
     }
-    if (!trouble_.ok() && status_.ok() && fatal_.ok()) trouble_passed();
+    // What is acknowledged of other partitions proves nothing for the oldest.
+    if (!trouble_.ok() && status_.ok() && fatal_.ok() && !stall_.stalled()) trouble_passed();
   }
 
   void on_error(const ProducerSlot& slot, rd_kafka_event_t* event) {
@@ -490,7 +515,8 @@ class KafkaSink final : public RecordSink {
                                    "the producer cannot go on", fatal_words);
       return note_fatal();
     }
-    trouble(kafka::error_status(error, "Kafka", words == nullptr ? "" : words));
+    absl::Status status = kafka::error_status(error, "Kafka", words == nullptr ? "" : words);
+    if (!stall_told_ || reason_of(status) != ReasonCode::kKafkaUnreachable) trouble(std::move(status));
   }
 
   void note_fatal() {
@@ -514,10 +540,33 @@ class KafkaSink final : public RecordSink {
   }
 
   void trouble_passed() {
+    stall_told_ = false;
     if (trouble_.ok()) return;
     trouble_ = absl::OkStatus();
     options_.on_trouble(trouble_);
     log_info("kafka", "trouble has passed");
+  }
+
+  /// Topics that are waited for are the book's trouble.
+  void watch_for_stall() {
+    if (in_flight_.empty() || !book_.idle() || !stall_.due(now_us_)) return;
+    if (const Record* const oldest = in_flight_.oldest()) {
+      kafka::ask_topics(producers_.front().producer->client(), {&oldest->topic->name, 1}, kAnswerTimeout,
+                        answers_.get(), &stall_);
+    }
+  }
+
+  void explain_stall(const absl::StatusOr<std::vector<kafka::TopicFacts>>& answer) {
+    if (!stall_.stalled()) return;
+    // What a connection has met stays, if nobody answers, or if it is not about connections.
+    if (!trouble_.ok() && (!answer.ok() || reason_of(trouble_) != ReasonCode::kKafkaUnreachable)) return;
+    stall_told_ = true;
+    trouble_told_us_ = kLongAgo;
+    trouble(reason_error(
+        ReasonCode::kKafkaUnreachable,
+        concat("the oldest of ", in_flight_.outstanding(), " records has not been acknowledged for ",
+               stall_.seconds(now_us_),
+               " s: ", answer.ok() ? why_stalled(*answer) : std::string(answer.status().message()))));
   }
 
   // --- topics
@@ -526,6 +575,7 @@ class KafkaSink final : public RecordSink {
   void on_answer(rd_kafka_event_t* event) {
     switch (rd_kafka_event_type(event)) {
       case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
+        if (rd_kafka_event_opaque(event) == &stall_) return explain_stall(kafka::topics_in(event));
         return book_.described(kafka::topics_in(event), now_us_);
       case RD_KAFKA_EVENT_CREATETOPICS_RESULT:
         return book_.created(kafka::created_in(event), now_us_);
@@ -614,7 +664,7 @@ class KafkaSink final : public RecordSink {
   absl::Status fatal_;
   std::int64_t fatal_until_us_ = kNever;
   absl::Status trouble_;
-  std::int64_t trouble_told_us_ = std::numeric_limits<std::int64_t>::min() / 2;
+  std::int64_t trouble_told_us_ = kLongAgo;
 
   std::vector<ProducerSlot> producers_;  ///< The first one also asks.
   kafka::QueuePtr answers_;
@@ -626,6 +676,8 @@ class KafkaSink final : public RecordSink {
   std::int64_t stale_next_us_ = kNever;
 
   InFlightPieces in_flight_;
+  StallWatch stall_;
+  bool stall_told_ = false;  ///< What is told as trouble is that.
   PartitionOffsets offsets_;
   const InFlightPieces::Entry* passing_ = nullptr;
   std::size_t passed_records_ = 0;

@@ -56,6 +56,22 @@ TEST(InFlightPieces, APieceWithoutRecordsIsDoneInItsTurn) {
   EXPECT_EQ(in_flight.take_delivered()->piece, &empty);
 }
 
+TEST(InFlightPieces, TheOldestIsTheFirstThatWaits) {
+  InFlightPieces in_flight;
+  EXPECT_EQ(in_flight.oldest(), nullptr);
+  Piece first = piece_of(2);
+  Piece second = piece_of(1);
+  InFlightPieces::Entry& one = in_flight.add(&first, 0);
+  in_flight.add(&second, 0);
+  EXPECT_EQ(in_flight.oldest(), &first.records[0]);
+  in_flight.delivered(one.records[0], 4);
+  EXPECT_EQ(in_flight.oldest(), &first.records[1]);
+  in_flight.delivered(one.records[1], 5);
+  EXPECT_EQ(in_flight.oldest(), nullptr);
+  ASSERT_NE(in_flight.take_delivered(), nullptr);
+  EXPECT_EQ(in_flight.oldest(), &second.records[0]);
+}
+
 TEST(InFlightPieces, EntriesAreUsedAgainAndAddressesStay) {
   InFlightPieces in_flight;
   Piece piece = piece_of(3);
