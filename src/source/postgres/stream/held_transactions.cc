@@ -8,6 +8,10 @@
 
 namespace millrace::postgres {
 
+namespace {
+constexpr std::uint64_t kBlockBytesMin = 1024;
+}  // namespace
+
 HeldTransaction::HeldTransaction(HeldBudget& budget, ScratchStore& scratch)
     : budget_(budget), scratch_(scratch) {
   budget_.enter(this);
@@ -35,11 +39,13 @@ void HeldTransaction::put(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (blocks_.empty() || blocks_.back().used == blocks_.back().capacity) {
       Block block;
-      block.capacity = budget_.block_bytes_;
+      // As much again as there is, so that thousands of small transactions fit.
+      block.capacity = static_cast<std::size_t>(
+          std::min<std::uint64_t>(std::max(size_, kBlockBytesMin), budget_.block_bytes_));
       block.bytes.reset(new std::byte[block.capacity]);
+      memory_bytes_ += block.capacity;
+      budget_.used_ += block.capacity;
       blocks_.push_back(std::move(block));
-      memory_bytes_ += budget_.block_bytes_;
-      budget_.used_ += budget_.block_bytes_;
     }
     Block& block = blocks_.back();
     const std::size_t n = std::min(bytes.size(), block.capacity - block.used);

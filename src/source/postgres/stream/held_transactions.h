@@ -125,7 +125,8 @@ class HeldTransaction {
 /// it has. What is noted of subtransactions and messages stays in memory.
 class HeldBudget {
  public:
-  /// @param notes_free  bytes of notes that do not count: those of usual transactions.
+  /// @param block_bytes  of the blocks of large transactions; small ones have smaller blocks.
+  /// @param notes_free   bytes of notes that do not count: those of usual transactions.
   HeldBudget(std::size_t bytes, std::size_t block_bytes, std::size_t notes_free = 1 << 20)
       : limit_(bytes), block_bytes_(block_bytes), notes_free_(notes_free) {}
   std::size_t used_bytes() const noexcept { return used_; }

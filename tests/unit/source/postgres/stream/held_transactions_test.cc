@@ -117,6 +117,45 @@ TEST(HeldTransaction, BeyondTheBudgetTheLargestSpills) {
   EXPECT_EQ(bodies(small), std::string(500, 's') + "|" + std::string(700, 't') + "|");
 }
 
+TEST(HeldTransaction, ManySmallOnesNeedNoFiles) {
+  MemoryScratch scratch;
+  HeldBudget budget(25 << 20, 256 << 10);
+  std::vector<std::unique_ptr<HeldTransaction>> held;
+  for (std::uint32_t xid = 1; xid <= 3000; ++xid) {
+    held.push_back(std::make_unique<HeldTransaction>(budget, scratch));
+    append(*held.back(), xid, "a small row");
+  }
+  EXPECT_EQ(scratch.files, 0U) << "each file costs a descriptor, of which a process may have 1,024";
+  EXPECT_EQ(bodies(*held[1234]), "a small row|");
+}
+
+TEST(HeldTransaction, NotesCrowdBeyondTheirShareAndAreGivenBack) {
+  MemoryScratch scratch;
+  HeldBudget budget(1 << 20, 1 << 10, 100 << 10);
+  {
+    HeldTransaction held(budget, scratch);
+    std::uint32_t xid = 0;
+    while (budget.noted_bytes() <= 512 << 10) {
+      ASSERT_FALSE(budget.crowded()) << xid;
+      append(held, ++xid, "");
+    }
+    EXPECT_TRUE(budget.crowded());
+    EXPECT_LE(budget.used_bytes() + budget.noted_bytes(), budget.limit_bytes());
+    EXPECT_EQ(held.subtransactions(1).size(), xid - 1);
+  }
+  EXPECT_FALSE(budget.crowded());
+  EXPECT_EQ(budget.used_bytes() + budget.noted_bytes(), 0U);
+}
+
+TEST(HeldTransaction, NotesThatAreFreeDoNotCrowd) {
+  MemoryScratch scratch;
+  HeldBudget budget(1024, 64);
+  HeldTransaction held(budget, scratch);
+  for (std::uint32_t xid = 1; xid <= 1000; ++xid) append(held, xid, "");
+  EXPECT_GT(budget.noted_bytes(), budget.limit_bytes());
+  EXPECT_FALSE(budget.crowded());
+}
+
 TEST(HeldTransaction, RollBackCutsIntoWhatWasSpilled) {
   MemoryScratch scratch;
   HeldBudget budget(256, 64);
@@ -164,7 +203,7 @@ TEST(HeldTransaction, EqualsAListOfBodies) {
     std::mt19937 random(seed);
     const auto below = [&random](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
     MemoryScratch scratch;
-    HeldBudget budget(200 + below(2000), 32 + below(200));
+    HeldBudget budget(200 + below(9000), 32 + below(below(2) == 0 ? 200 : 4000));
     HeldTransaction held(budget, scratch);
     struct Entry {
       std::uint32_t xid;
