@@ -2,8 +2,10 @@
 """The whole program into a real Kafka: the same records as into a file, in the same order, each with its headers and in the
 partition the Java client would choose; topics as they are asked for; positions that survive."""
 
+import contextlib
 import json
 import re
+import time
 
 import pytest
 from confluent_kafka import KafkaException
@@ -132,6 +134,23 @@ def test_a_topic_holds_what_a_file_holds(run, into_kafka, postgres, kafka, parti
     assert len(tombstones) > 10
     (moved,) = [record for record in records if dict(record.headers).get("__debezium.oldkey") == b'{"id":3}']
     assert moved.key == b'{"id":30}' and moved.headers[0][0] == "__debezium.oldkey"
+
+
+def test_the_first_records_of_new_topics_are_all_there(into_kafka, postgres, kafka):
+    """While a topic is being made its partitions refuse a batch and take the next one, which must not count as an acknowledgement of
+    the first."""
+    tables = [f"fresh{number}" for number in range(40)]
+    postgres.execute("".join(f"create table {table} (id int primary key);" for table in tables))
+    pipeline = into_kafka("fresh", **{"table.include.list": "public.fresh.*", "topic.creation.default.partitions": 7})
+    pipeline.start().wait_streaming()
+    with contextlib.closing(postgres.connect()) as connection, connection.cursor() as cursor:
+        for table in tables:
+            for number in range(60):
+                cursor.execute(f"insert into {table} values ({number})")
+                time.sleep(0.003)
+    pipeline.wait_confirmed(postgres.wal_end())
+    assert pipeline.stop() == 0
+    assert {table: count_of(kafka, f"fresh.public.{table}") for table in tables} == dict.fromkeys(tables, 60)
 
 
 def test_keyless_rows_and_truncates_have_no_key(into_kafka, postgres, kafka):

@@ -495,6 +495,7 @@ class KafkaSink final : public RecordSink {
       auto& under_way = *static_cast<InFlightRecord*>(message->_private);
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
         in_flight_.delivered(under_way, message->offset);
+        prove(under_way, message->offset);
         if (lanes_.acknowledged(under_way.place, now_us_)) serve_lane(under_way.place);
         continue;
       }
@@ -502,6 +503,21 @@ class KafkaSink final : public RecordSink {
     }
     // What is acknowledged of other partitions proves nothing for the oldest.
     if (!trouble_.ok() && status_.ok() && fatal_.ok() && !stall_.stalled()) trouble_passed();
+  }
+
+  void prove(const InFlightRecord& under_way, std::int64_t offset) {
+    const auto proof = lanes_.prove(under_way.place, offset);
+    if (proof == PartitionLanes::Proof::kStands || !status_.ok()) [[likely]]
+      return;
+    const TopicState& topic = topics_[record_of(under_way).topic->id];
+    const std::string where =
+        concat("topic ", topic.name, " partition ", under_way.place - topic.first_place);
+    status_ = proof == PartitionLanes::Proof::kCutBehind
+                  ? lost(concat(where, " went back: a record was appended at offset ", offset,
+                                ", behind which others had been delivered"))
+                  : reason_error(ReasonCode::kDeliveryFailed,
+                                 concat(where, ": records were reported as delivered, and up to offset ",
+                                        offset, " there is no room for them"));
   }
 
   void on_error(const ProducerSlot& slot, rd_kafka_event_t* event) {
@@ -621,6 +637,10 @@ class KafkaSink final : public RecordSink {
     topic.partitions = known.partitions;
     topic.first_place = offsets_.add_topic(known.name, known.id, known.partitions);
     lanes_.add(topic.first_place, known.partitions);
+    for (std::int32_t p = 0; p < known.partitions; ++p) {
+      const std::uint32_t place = topic.first_place + static_cast<std::uint32_t>(p);
+      lanes_.ends_at(place, offsets_.next(place));
+    }
     // A compressed record may pass where the plain one would not: the broker decides.
     std::int64_t bytes_max = message_bytes_max_;
     if (known.message_bytes_max >= 0 && !compresses_)

@@ -41,6 +41,9 @@ class PartitionOffsets {
     next = offset >= next ? offset + 1 : next + 1;
   }
 
+  /// Behind the last record that passed; 0: none did.
+  std::int64_t next(std::uint32_t place) const noexcept { return next_[place]; }
+
   std::string to_json() const;
 
  private:

@@ -102,6 +102,41 @@ TEST(PartitionLanes, AfterARestARecordGoesAloneAgain) {
   }
 }
 
+TEST(PartitionLanes, OffsetsProveThatRecordsStand) {
+  using enum PartitionLanes::Proof;
+  struct Case {
+    const char* name;
+    std::int64_t next;  ///< As the checkpoint has it.
+    std::vector<std::int64_t> offsets;
+    PartitionLanes::Proof last;
+  };
+  for (const Case& c : {
+           Case{"one after the other", 0, {0, 1, 2}, kStands},
+           Case{"others write, too", 0, {0, 5, 9}, kStands},
+           Case{"what the broker did not say has room", 0, {0, -1, -1, 3}, kStands},
+           Case{"and more room than needed", 0, {0, -1, 7}, kStands},
+           Case{"no room for one", 0, {0, -1, 1}, kNotThere},
+           Case{"room for one of two", 0, {0, -1, -1, 2}, kNotThere},
+           Case{"no room at the beginning", 0, {-1, 0}, kNotThere},
+           Case{"no room behind the checkpoint", 10, {-1, 10}, kNotThere},
+           Case{"room behind the checkpoint", 10, {-1, 11}, kStands},
+           Case{"sent again before it was stored", 10, {17}, kStands},
+           Case{"nothing is compared twice", 0, {0, -1, 2, 3}, kStands},
+           Case{"the same place again", 0, {0, 1, 1}, kCutBehind},
+           Case{"back to the beginning", 0, {5, 0}, kCutBehind},
+           Case{"before the checkpoint", 10, {9}, kCutBehind},
+       }) {
+    PartitionLanes lanes;
+    lanes.add(0, 2);
+    lanes.ends_at(1, c.next);
+    for (std::size_t i = 0; i + 1 < c.offsets.size(); ++i) {
+      EXPECT_EQ(lanes.prove(1, c.offsets[i]), kStands) << c.name << ", " << i;
+    }
+    EXPECT_EQ(lanes.prove(1, c.offsets.back()), c.last) << c.name;
+    EXPECT_EQ(lanes.prove(0, 0), kStands) << "another partition";
+  }
+}
+
 TEST(PartitionLanes, TopicsFollowEachOther) {
   PartitionLanes lanes;
   lanes.add(0, 3);
