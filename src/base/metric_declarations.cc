@@ -132,7 +132,7 @@ constexpr std::array kTable{
     counter(Family::kCheckpointWrites, "millrace_checkpoint_writes_total", "writes", kPipeline,
             "Checkpoints made durable."),
     counter(Family::kCheckpointErrors, "millrace_checkpoint_errors_total", "errors", kPipeline,
-            "Checkpoints that could not be written."),
+            "Writes of a checkpoint that failed; into Kafka they are tried again."),
     histogram(Family::kSinkWriteSeconds, "millrace_sink_write_seconds", "seconds", kPipeline,
               "From handing a batch to the sink until the sink had it all.", kLatencyBuckets),
     gauge(

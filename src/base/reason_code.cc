@@ -129,9 +129,10 @@ constexpr std::array kReasons = {
                "Correct the configuration, or choose another checkpoint.file."},
     ReasonInfo{kCheckpointLocked, "CHECKPOINT_LOCKED", 4, true, "Another process holds the checkpoint file.",
                "Stop the other process; two must not run the same pipeline."},
-    ReasonInfo{kCheckpointWriteFailed, "CHECKPOINT_WRITE_FAILED", 4, true,
-               "The position could not be stored: disk full, missing folder or permission.",
-               "Make room or correct checkpoint.file and data.dir."},
+    ReasonInfo{
+        kCheckpointWriteFailed, "CHECKPOINT_WRITE_FAILED", 4, true,
+        "The position could not be stored: disk full, missing folder or permission.",
+        "Make room or correct checkpoint.file and data.dir. Into Kafka it is tried again; see the brokers."},
     ReasonInfo{
         kCheckpointTopic, "CHECKPOINT_TOPIC", 3, false,
         "The checkpoint topic cannot be used: missing and not to be created, not compacted, or of several "

@@ -19,10 +19,12 @@ bool in_kafka(const PipelineConfig& pipeline) {
 
 std::unique_ptr<CheckpointStore> make_checkpoint_store(const PipelineConfig& pipeline,
                                                        std::function<bool()> stop_requested,
+                                                       std::function<void(const absl::Status&)> on_trouble,
                                                        std::function<void()> wake) {
   if (in_kafka(pipeline)) {
-    return make_kafka_checkpoint(kafka_checkpoint_options(pipeline, std::move(stop_requested)),
-                                 std::move(wake));
+    KafkaCheckpointOptions options = kafka_checkpoint_options(pipeline, std::move(stop_requested));
+    options.on_trouble = std::move(on_trouble);
+    return make_kafka_checkpoint(std::move(options), std::move(wake));
   }
   return make_checkpoint_file(pipeline.checkpoint.file, pipeline.name, std::move(wake));
 }

@@ -10,9 +10,12 @@
 
 namespace millrace {
 
-/// @param stop_requested  ends a call of open() that waits. @param wake  see CheckpointStore's makers.
+/// @param stop_requested  ends a call of open() that waits.
+/// @param on_trouble      why a write failed that is tried again; OK: it has passed. Any thread.
+/// @param wake            see CheckpointStore's makers.
 std::unique_ptr<CheckpointStore> make_checkpoint_store(const PipelineConfig& pipeline,
                                                        std::function<bool()> stop_requested,
+                                                       std::function<void(const absl::Status&)> on_trouble,
                                                        std::function<void()> wake);
 
 /// What is stored, and where, for people.

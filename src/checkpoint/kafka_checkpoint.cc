@@ -158,6 +158,7 @@ class KafkaCheckpoint final : public CheckpointStore {
     const std::int64_t began_us = monotonic_us();
     std::int64_t complain_at_us = began_us + kComplainEveryUs / 3;
     bool complained = false;
+    bool failed = false;
     for (;;) {
       const Patience patience = Patience::of_ms(kWriteMs, stopped);
       const absl::StatusOr<bool> empty =
@@ -168,9 +169,12 @@ class KafkaCheckpoint final : public CheckpointStore {
       if (status.ok()) {
         if (complained)
           log_info("checkpoint", "positions are stored again", {{"pipeline", options_.pipeline}});
+        if (failed && options_.on_trouble) options_.on_trouble(status);
         return status;
       }
       if (!worth_another_try(reason_of(status), taken)) return status;
+      failed = true;
+      if (options_.on_trouble) options_.on_trouble(status);
       if (monotonic_us() >= complain_at_us) {
         complained = true;
         complain_at_us = monotonic_us() + kComplainEveryUs;

@@ -25,6 +25,9 @@ struct KafkaCheckpointOptions {
   CheckpointConflict conflict = CheckpointConflict::kTakeover;
   std::int64_t heartbeat_ms = 3'000;
   std::function<bool()> stop_requested = {};  ///< Ends a call of open() that waits. May be empty.
+  /// Called on the writing thread: why a write failed that is tried again; OK: one has succeeded since. May be
+  /// empty.
+  std::function<void(const absl::Status&)> on_trouble = {};
 };
 
 KafkaCheckpointOptions kafka_checkpoint_options(const PipelineConfig& pipeline,

@@ -216,6 +216,14 @@ class Pipeline::Run {
     sink_ = make_record_sink(config_, *order_reactor, std::move(surroundings));
     store_ = make_checkpoint_store(
         config_, [this] { return stop_.load(std::memory_order_acquire); },
+        [this](const absl::Status& status) {
+          if (status.ok()) {
+            troubles_.passed(ReasonCode::kCheckpointWriteFailed);
+          } else {
+            troubles_.add(with_reason(status, ReasonCode::kCheckpointWriteFailed),
+                          system_clock().realtime_us());
+          }
+        },
         [order_reactor] { order_reactor->wake(); });
     PipelineCore::Options options;
     options.order.pipeline = config_.name;

@@ -16,6 +16,11 @@ void Troubles::passed() {
   view_.current = absl::OkStatus();
 }
 
+void Troubles::passed(ReasonCode reason) {
+  const std::lock_guard lock(mutex_);
+  if (reason_of(view_.current) == reason) view_.current = absl::OkStatus();
+}
+
 Troubles::View Troubles::view() const {
   const std::lock_guard lock(mutex_);
   return view_;

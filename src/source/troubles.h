@@ -23,6 +23,8 @@ class Troubles {
   void add(const absl::Status& status, std::int64_t unix_us);
   /// The last failure has passed; it stays counted.
   void passed();
+  /// The same, if it was of this kind.
+  void passed(ReasonCode reason);
   View view() const;
 
  private:

@@ -377,11 +377,16 @@ def test_broker_frozen_for_longer_than_a_transaction(pipeline, postgres, name, k
     pipeline.wait_streaming()
     insert(postgres, name, 1)
     wait_ids(pipeline, 1)
+    errors = lambda: int(re.search(r"^millrace_checkpoint_errors_total\{.*\} (\d+)$", pipeline.page("/metrics")[1], re.MULTILINE)[1])
+    assert errors() == 0
     kafka.freeze()
     insert(postgres, name, 2)
     time.sleep(25)
+    assert errors() > 0, "a write that is tried again is counted"
+    assert pipeline.status()["last_error"]["code"] in ("KAFKA_UNREACHABLE", "CHECKPOINT_WRITE_FAILED")
     kafka.thaw()
     pipeline.wait_confirmed(postgres.wal_end(), 90)
+    pipeline.wait_until(lambda: pipeline.status()["last_error"] is None, 30, "trouble that has passed")
     assert pipeline.stop() == 0
 
 
