@@ -269,7 +269,8 @@ def test_metrics_and_status_know_the_producer(into_kafka, postgres, kafka):
     wait_records(pipeline, kafka, "measured.public.measured", 1000)
     value = lambda name: [float(line.rpartition(" ")[2]) for line in pipeline.page("/metrics")[1].splitlines()
                           if line.startswith(name)]
-    pipeline.wait_until(lambda: value("millrace_kafka_sent_records_total") == [1000.0], 30, "statistics")
+    # What a topic just made refused for a moment is sent, and counted, again.
+    pipeline.wait_until(lambda: value("millrace_kafka_sent_records_total") >= [1000.0], 30, "statistics")
     assert value("millrace_kafka_broker_up") == [1.0]
     assert value("millrace_kafka_queue_records") == [0.0]
     assert value("millrace_kafka_produce_requests_total")[0] >= 1

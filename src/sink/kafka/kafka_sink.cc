@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink/kafka/kafka_sink.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <limits>
 #include <map>
-#include <thread>
 
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/log.h"
 #include "base/reason_code.h"
-#include "kafka/admin.h"
 #include "kafka/errors.h"
+#include "sink/kafka/delivered_topics.h"
 #include "sink/kafka/in_flight.h"
 #include "sink/kafka/partition_lanes.h"
 #include "sink/kafka/partition_offsets.h"
 #include "sink/kafka/partitioner.h"
-#include "sink/kafka/producer.h"
+#include "sink/kafka/rdkafka_port.h"
 #include "sink/kafka/record_size.h"
 #include "sink/kafka/stall_watch.h"
 #include "sink/kafka/topic_book.h"
@@ -33,10 +27,7 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLongAgo = std::numeric_limits<std::int64_t>::min() / 2;
-constexpr kafka::Timeout kAnswerTimeout{10'000};
 constexpr kafka::Timeout kOpenSlice{1'000};
-constexpr int kLooksMax = 6;
-constexpr std::chrono::milliseconds kLookAgain{500};
 constexpr std::int64_t kStaleAgainUs = 100'000;
 constexpr std::int64_t kStalePatienceUs = 60'000'000;
 constexpr std::int64_t kTroubleIntervalUs = 10'000'000;
@@ -86,34 +77,24 @@ std::string why_stalled(const std::vector<kafka::TopicFacts>& topics) {
 
 class KafkaSink final : public RecordSink {
  public:
-  KafkaSink(KafkaSinkOptions options, Reactor& reactor, const Clock& clock)
+  KafkaSink(KafkaSinkOptions options, std::unique_ptr<KafkaPort> kafka, const Clock& clock)
       : options_(std::move(options)),
-        reactor_(reactor),
+        kafka_(std::move(kafka)),
         clock_(clock),
         headers_(options_.context_headers),
         book_(TopicBook::Options{
             .rules = TopicRules(options_.kafka.create_topics, options_.kafka.creation_groups)}),
         batch_bytes_(setting(options_.kafka, "batch.size", 1'000'000)),
         message_bytes_max_(setting(options_.kafka, "message.max.bytes", 100'000'000)),
-        compresses_(compresses(options_.kafka)),
-        wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        woken_(*this) {}
+        compresses_(compresses(options_.kafka)) {}
   KafkaSink(const KafkaSink&) = delete;
   KafkaSink& operator=(const KafkaSink&) = delete;
 
-  ~KafkaSink() override {
-    let_go();
-    if (woken_.under_way) reactor_.cancel_and_wait(&woken_);
-    if (wake_fd_ >= 0) ::close(wake_fd_);
-  }
+  ~KafkaSink() override { let_go(); }
 
   absl::StatusOr<SinkResume> open(std::string_view state, bool) override {
-    if (wake_fd_ < 0) return reason_error(ReasonCode::kInternal, "no eventfd for the Kafka producer");
     if (absl::Status status = offsets_.restore(state); !status.ok()) return status;
-    absl::StatusOr<Producer*> first = producer_for(-1);
-    if (!first.ok()) return first.status();
-    answers_.reset(rd_kafka_queue_new((*first)->client()));
-    rd_kafka_queue_io_event_enable(answers_.get(), wake_fd_, &kOne, sizeof kOne);
+    if (const auto first = producer_for(-1); !first.ok()) return first.status();
     const absl::StatusOr<std::string> cluster = wait_for_cluster();
     if (!cluster.ok()) return cluster.status();
     if (!offsets_.cluster().empty() && !cluster->empty() && offsets_.cluster() != *cluster) {
@@ -122,7 +103,8 @@ class KafkaSink final : public RecordSink {
                          ReasonCode::kCheckpointMismatch);
     }
     if (!cluster->empty()) offsets_.set_cluster(*cluster);
-    if (absl::Status status = look_at_topics(); !status.ok()) return status;
+    absl::Status status = look_at_delivered(*kafka_, offsets_.topics(), options_.stop_requested);
+    if (!status.ok()) return status;
     return SinkResume{};
   }
 
@@ -134,7 +116,7 @@ class KafkaSink final : public RecordSink {
     now_us_ = std::max(now_us_, clock_.monotonic_us());
     std::size_t memory_bytes = 0;
     for (const Record& record : piece->records) {
-      const auto [headers, header_bytes] = headers_.wire_size(record);
+      const auto [headers, header_bytes] = headers_.of(record);
       memory_bytes += message_memory_bytes(record.key_size, headers, header_bytes);
     }
     if (in_flight_.empty()) stall_.moved(now_us_);
@@ -147,7 +129,7 @@ class KafkaSink final : public RecordSink {
   Piece* poll(std::int64_t now_us) override {
     if (!status_.ok()) return nullptr;
     now_us_ = now_us;
-    arm();
+    kafka_->arm();
     drain_events();
     move_topics();
     if (fatal_until_us_ <= now_us && status_.ok()) status_ = fatal_;
@@ -187,13 +169,10 @@ class KafkaSink final : public RecordSink {
 
   void let_go() override {
     if (producers_.empty()) return;
-    // Topics and queues belong to their clients.
-    topics_.clear();
-    if (answers_ != nullptr) rd_kafka_queue_io_event_enable(answers_.get(), -1, nullptr, 0);
-    answers_.reset();
     const std::int64_t began_us = clock_.monotonic_us();
     const std::uint64_t outstanding = in_flight_.outstanding();
     producers_.clear();
+    kafka_->close();
     const std::int64_t took_ms = (clock_.monotonic_us() - began_us) / 1000;
     if (outstanding > 0 || took_ms > 1'000) {
       log_info("kafka", "producer closed", {{"records_given_up", outstanding}, {"ms", took_ms}});
@@ -202,13 +181,11 @@ class KafkaSink final : public RecordSink {
   }
 
  private:
-  static constexpr std::uint64_t kOne = 1;
-
   /// A topic by Topic::id.
   struct TopicState {
     std::string name;
-    Producer* producer = nullptr;  ///< nullptr: not known yet.
-    kafka::TopicPtr handle;
+    ProducerPort* producer = nullptr;  ///< nullptr: not known yet.
+    std::uint32_t handle = 0;          ///< The producer's.
     std::int32_t partitions = 0;
     std::uint32_t first_place = 0;
     std::size_t bytes_max = 0;  ///< Of a record.
@@ -218,58 +195,34 @@ class KafkaSink final : public RecordSink {
 
   struct ProducerSlot {
     std::int64_t batch_bytes_max;  ///< -1: as configured.
-    std::unique_ptr<Producer> producer;
+    ProducerPort* producer;
     KafkaView view;
   };
-
-  class Woken final : public Completion {
-   public:
-    explicit Woken(KafkaSink& sink) : sink_(sink) {}
-    void complete(int result) override {
-      under_way = false;
-      if (result < 0) return;
-      std::uint64_t count;
-      [[maybe_unused]] const ssize_t got = ::read(sink_.wake_fd_, &count, sizeof count);
-      sink_.arm();
-    }
-    bool under_way = false;
-
-   private:
-    KafkaSink& sink_;
-  };
-
-  void arm() {
-    if (woken_.under_way || producers_.empty()) return;
-    woken_.under_way = true;
-    reactor_.poll_fd(wake_fd_, POLLIN, &woken_);
-  }
 
   // --- producers
   // ---------------------------------------------------------------------------------------------
 
   /// Brokers compare a whole batch with max.message.bytes, and librdkafka's batch.size is one for all topics:
   /// topics with a smaller limit have a producer with smaller batches.
-  absl::StatusOr<Producer*> producer_for(std::int64_t message_bytes_max) {
+  absl::StatusOr<ProducerPort*> producer_for(std::int64_t message_bytes_max) {
     std::int64_t batch_bytes_max = -1;
     if (message_bytes_max >= 0 && message_bytes_max < batch_bytes_) {
       batch_bytes_max = static_cast<std::int64_t>(
           std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(message_bytes_max, 1))));
     }
     for (ProducerSlot& slot : producers_) {
-      if (slot.batch_bytes_max == batch_bytes_max) return slot.producer.get();
+      if (slot.batch_bytes_max == batch_bytes_max) return slot.producer;
     }
-    absl::StatusOr<std::unique_ptr<Producer>> made = Producer::create(
-        options_.kafka, options_.pipeline, std::max<std::int64_t>(batch_bytes_max, 0), wake_fd_);
+    const auto made = kafka_->make_producer(std::max<std::int64_t>(batch_bytes_max, 0));
     if (!made.ok()) return made.status();
-    producers_.push_back({batch_bytes_max, *std::move(made), {}});
-    return producers_.back().producer.get();
+    producers_.push_back({batch_bytes_max, *made, {}});
+    return *made;
   }
 
   absl::StatusOr<std::string> wait_for_cluster() {
     const std::int64_t until_us = clock_.monotonic_us() + options_.open_patience_us;
     for (;;) {
-      const absl::StatusOr<kafka::ClusterFacts> facts =
-          kafka::describe_cluster(producers_.front().producer->client(), kOpenSlice);
+      const absl::StatusOr<kafka::ClusterFacts> facts = kafka_->describe_cluster(kOpenSlice);
       now_us_ = clock_.monotonic_us();
       drain_events();  // what the connections met: better words than "timed out"
       if (!status_.ok()) return status_;
@@ -285,66 +238,6 @@ class KafkaSink final : public RecordSink {
       if (now_us_ >= until_us) return trouble_.ok() ? facts.status() : trouble_;
     }
   }
-
-  /// What was delivered must still be there.
-  absl::Status look_at_topics() {
-    for (int looks = 1;; ++looks) {
-      absl::Status status = look_once();
-      // A broker that has just started may be behind the one that acknowledged.
-      if (reason_of(status) != ReasonCode::kTopicLostData || looks == kLooksMax) return status;
-      if (options_.stop_requested()) return absl::CancelledError("stopped while topics were looked at");
-      std::this_thread::sleep_for(kLookAgain);
-    }
-  }
-
-  absl::Status look_once() {
-    std::vector<std::string> names;
-    for (const auto& [name, topic] : offsets_.topics()) {
-      // Nothing was delivered to some: whatever became of them, nothing is lost.
-      if (!topic.next.empty()) names.push_back(name);
-    }
-    if (names.empty()) return absl::OkStatus();
-    rd_kafka_t* const client = producers_.front().producer->client();
-    const auto facts = kafka::describe_topics(client, names, kAnswerTimeout);
-    if (!facts.ok()) return facts.status();
-    std::vector<kafka::PartitionEnd> wanted;
-    for (const kafka::TopicFacts& topic : *facts) {
-      const auto found = offsets_.topics().find(topic.name);
-      if (found == offsets_.topics().end()) continue;
-      if (topic.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-          topic.error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-        return lost(concat("topic ", topic.name, " was deleted, and with it what was delivered to it"));
-      }
-      if (!topic.exists()) continue;  // in trouble: the first record will tell
-      const std::string& known_id = found->second.id;
-      if (!known_id.empty() && !topic.id.empty() && known_id != topic.id) {
-        return lost(concat("topic ", topic.name, " was deleted and made again since: its id was ", known_id,
-                           " and is ", topic.id));
-      }
-      for (const auto& [partition, next] : found->second.next) wanted.push_back({topic.name, partition});
-    }
-    const auto ends = kafka::describe_ends(client, wanted, kafka::EndOf::kEverything, kAnswerTimeout);
-    if (!ends.ok()) return ends.status();
-    for (const kafka::PartitionEnd& end : *ends) {
-      if (absl::Status status = look_at_end(end); !status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status look_at_end(const kafka::PartitionEnd& end) const {
-    if (end.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      // The right to see it is nothing that a producer needs.
-      if (kafka::classify(end.error).reason == ReasonCode::kKafkaPermissionDenied) return absl::OkStatus();
-      return kafka::error_status(end.error,
-                                 concat("asking for the end of topic ", end.topic, "[", end.partition, "]"));
-    }
-    const std::int64_t next = offsets_.topics().find(end.topic)->second.next.at(end.partition);
-    if (end.offset >= next) return absl::OkStatus();
-    return lost(concat("topic ", end.topic, " partition ", end.partition, " ends at offset ", end.offset,
-                       ", and ", next, " was reached: records are gone"));
-  }
-
-  static absl::Status lost(std::string_view what) { return reason_error(ReasonCode::kTopicLostData, what); }
 
   // --- records
   // -----------------------------------------------------------------------------------------------
@@ -384,7 +277,7 @@ class KafkaSink final : public RecordSink {
   }
 
   std::size_t size_of(const Record& record) const noexcept {
-    const auto [headers, header_bytes] = headers_.wire_size(record);
+    const auto [headers, header_bytes] = headers_.of(record);
     const auto size = [](const std::byte* data, std::uint32_t bytes) {
       return data == nullptr ? std::int64_t{-1} : std::int64_t{bytes};
     };
@@ -395,8 +288,7 @@ class KafkaSink final : public RecordSink {
   /// False: not now; it keeps its turn. After a failure `status_` is set.
   bool produce(TopicState& topic, const Record& record, InFlightRecord& under_way) {
     const auto partition = static_cast<std::int32_t>(under_way.place - topic.first_place);
-    const rd_kafka_resp_err_t error =
-        topic.producer->produce(topic.handle.get(), partition, record, headers_.make(record), &under_way);
+    const rd_kafka_resp_err_t error = topic.producer->produce(topic.handle, partition, record, &under_way);
     switch (error) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         lanes_.sent(under_way.place);
@@ -416,7 +308,7 @@ class KafkaSink final : public RecordSink {
         return false;
       }
       default:
-        failed(error, {}, record);
+        failed(error, record);
         return true;
     }
   }
@@ -443,17 +335,16 @@ class KafkaSink final : public RecordSink {
     }
   }
 
-  void failed(rd_kafka_resp_err_t error, std::string_view words, const Record& record) {
+  void failed(rd_kafka_resp_err_t error, const Record& record) {
     if (!status_.ok()) return;
     if (error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
       return note_fatal();
     }
     const std::string_view place = place_of(record);
-    status_ = kafka::error_status(error,
-                                  concat("a record for topic ", record.topic->name, place.empty() ? "" : " (",
-                                         place, place.empty() ? "" : ")", " was not taken"),
-                                  words);
+    status_ = kafka::error_status(
+        error, concat("a record for topic ", record.topic->name, place.empty() ? "" : " (", place,
+                      place.empty() ? "" : ")", " was not taken"));
   }
 
   // --- events
@@ -461,23 +352,25 @@ class KafkaSink final : public RecordSink {
 
   void drain_events() {
     for (ProducerSlot& slot : producers_) {
-      while (const kafka::EventPtr event = slot.producer->next_event()) on_event(slot, event.get());
+      while (slot.producer->next_event(event_)) on_event(slot);
     }
-    while (answers_ != nullptr) {
-      const kafka::EventPtr event(rd_kafka_queue_poll(answers_.get(), 0));
-      if (event == nullptr) break;
-      on_answer(event.get());
-    }
+    if (const auto about_one = kafka_->take_answers(book_, now_us_)) explain_stall(*about_one);
   }
 
-  void on_event(ProducerSlot& slot, rd_kafka_event_t* event) {
-    switch (rd_kafka_event_type(event)) {
-      case RD_KAFKA_EVENT_DR:
-        return on_deliveries(event);
-      case RD_KAFKA_EVENT_ERROR:
-        return on_error(slot, event);
-      case RD_KAFKA_EVENT_STATS: {
-        slot.view = parse_statistics(rd_kafka_event_stats(event));
+  void on_event(ProducerSlot& slot) {
+    switch (event_.kind) {
+      case ProducerEvent::Kind::kDeliveries:
+        return on_deliveries();
+      case ProducerEvent::Kind::kTrouble: {
+        absl::Status status = kafka::error_status(event_.error, "Kafka", event_.words);
+        if (!stall_told_ || reason_of(status) != ReasonCode::kKafkaUnreachable) trouble(std::move(status));
+        return;
+      }
+      case ProducerEvent::Kind::kFatal:
+        fatal_ = kafka::error_status(event_.error, "the producer cannot go on", event_.words);
+        return note_fatal();
+      case ProducerEvent::Kind::kStatistics: {
+        slot.view = event_.view;
         KafkaView all;
         for (const ProducerSlot& each : producers_) add(all, each.view);
         // With nothing to acknowledge, a connection is the proof.
@@ -485,21 +378,19 @@ class KafkaSink final : public RecordSink {
         if (met && in_flight_.outstanding() == 0 && book_.trouble().ok()) trouble_passed();
         return options_.on_statistics(all);
       }
-      default:
-        return;
     }
   }
 
-  void on_deliveries(rd_kafka_event_t* event) {
-    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
-      auto& under_way = *static_cast<InFlightRecord*>(message->_private);
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
-        in_flight_.delivered(under_way, message->offset);
-        prove(under_way, message->offset);
+  void on_deliveries() {
+    for (const Delivery& delivery : event_.deliveries) {
+      InFlightRecord& under_way = *delivery.record;
+      if (delivery.error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
+        in_flight_.delivered(under_way, delivery.offset);
+        prove(under_way, delivery.offset);
         if (lanes_.acknowledged(under_way.place, now_us_)) serve_lane(under_way.place);
         continue;
       }
-      failed(message->err, {}, record_of(under_way));
+      failed(delivery.error, record_of(under_way));
     }
     // What is acknowledged of other partitions proves nothing for the oldest.
     if (!trouble_.ok() && status_.ok() && fatal_.ok() && !stall_.stalled()) trouble_passed();
@@ -513,26 +404,12 @@ class KafkaSink final : public RecordSink {
     const std::string where =
         concat("topic ", topic.name, " partition ", under_way.place - topic.first_place);
     status_ = proof == PartitionLanes::Proof::kCutBehind
-                  ? lost(concat(where, " went back: a record was appended at offset ", offset,
-                                ", behind which others had been delivered"))
+                  ? reason_error(ReasonCode::kTopicLostData,
+                                 concat(where, " went back: a record was appended at offset ", offset,
+                                        ", behind which others had been delivered"))
                   : reason_error(ReasonCode::kDeliveryFailed,
                                  concat(where, ": records were reported as delivered, and up to offset ",
                                         offset, " there is no room for them"));
-  }
-
-  void on_error(const ProducerSlot& slot, rd_kafka_event_t* event) {
-    const rd_kafka_resp_err_t error = rd_kafka_event_error(event);
-    const char* const words = rd_kafka_event_error_string(event);
-    if (rd_kafka_event_error_is_fatal(event) != 0 || error == RD_KAFKA_RESP_ERR__FATAL) {
-      char fatal_words[512] = "";
-      const rd_kafka_resp_err_t cause =
-          rd_kafka_fatal_error(slot.producer->client(), fatal_words, sizeof fatal_words);
-      fatal_ = kafka::error_status(cause == RD_KAFKA_RESP_ERR_NO_ERROR ? error : cause,
-                                   "the producer cannot go on", fatal_words);
-      return note_fatal();
-    }
-    absl::Status status = kafka::error_status(error, "Kafka", words == nullptr ? "" : words);
-    if (!stall_told_ || reason_of(status) != ReasonCode::kKafkaUnreachable) trouble(std::move(status));
   }
 
   void note_fatal() {
@@ -566,10 +443,7 @@ class KafkaSink final : public RecordSink {
   /// Topics that are waited for are the book's trouble.
   void watch_for_stall() {
     if (in_flight_.empty() || !book_.idle() || !stall_.due(now_us_)) return;
-    if (const Record* const oldest = in_flight_.oldest()) {
-      kafka::ask_topics(producers_.front().producer->client(), {&oldest->topic->name, 1}, kAnswerTimeout,
-                        answers_.get(), &stall_);
-    }
+    if (const Record* const oldest = in_flight_.oldest()) kafka_->ask_about(oldest->topic->name);
   }
 
   void explain_stall(const absl::StatusOr<std::vector<kafka::TopicFacts>>& answer) {
@@ -588,34 +462,11 @@ class KafkaSink final : public RecordSink {
   // --- topics
   // ------------------------------------------------------------------------------------------------
 
-  void on_answer(rd_kafka_event_t* event) {
-    switch (rd_kafka_event_type(event)) {
-      case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
-        if (rd_kafka_event_opaque(event) == &stall_) return explain_stall(kafka::topics_in(event));
-        return book_.described(kafka::topics_in(event), now_us_);
-      case RD_KAFKA_EVENT_CREATETOPICS_RESULT:
-        return book_.created(kafka::created_in(event), now_us_);
-      case RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT:
-        return book_.settings(kafka::settings_in(event), now_us_);
-      default:
-        return;
-    }
-  }
-
   void move_topics() {
     if (book_.idle() && stale_.empty()) return;
     for (const TopicBook::Known& known : book_.take_known()) meet(known);
     const TopicBook::Questions questions = book_.due(now_us_);
-    rd_kafka_t* const client = producers_.front().producer->client();
-    if (!questions.describe.empty()) {
-      kafka::ask_topics(client, questions.describe, kAnswerTimeout, answers_.get());
-    }
-    if (!questions.create.empty()) {
-      kafka::ask_to_create(client, questions.create, kAnswerTimeout, answers_.get());
-    }
-    if (!questions.settings.empty()) {
-      kafka::ask_settings(client, questions.settings, kAnswerTimeout, answers_.get());
-    }
+    if (!questions.empty()) kafka_->ask(questions);
     if (!book_.status().ok() && status_.ok()) status_ = book_.status();
     if (!book_.trouble().ok()) trouble(book_.trouble());
     if (!stale_.empty() && now_us_ >= stale_next_us_) {
@@ -627,7 +478,7 @@ class KafkaSink final : public RecordSink {
 
   void meet(const TopicBook::Known& known) {
     TopicState& topic = topics_[ids_.at(known.name)];
-    absl::StatusOr<Producer*> producer = producer_for(known.message_bytes_max);
+    const absl::StatusOr<ProducerPort*> producer = producer_for(known.message_bytes_max);
     if (!producer.ok()) {
       status_ = producer.status();
       return;
@@ -669,15 +520,13 @@ class KafkaSink final : public RecordSink {
   }
 
   const KafkaSinkOptions options_;
-  Reactor& reactor_;
+  const std::unique_ptr<KafkaPort> kafka_;
   const Clock& clock_;
-  const RecordHeaders headers_;
+  const HeaderSizes headers_;
   TopicBook book_;
   const std::int64_t batch_bytes_;
   const std::int64_t message_bytes_max_;
   const bool compresses_;
-  const int wake_fd_;
-  Woken woken_;
 
   absl::Status status_;
   std::int64_t now_us_ = 0;
@@ -686,8 +535,8 @@ class KafkaSink final : public RecordSink {
   absl::Status trouble_;
   std::int64_t trouble_told_us_ = kLongAgo;
 
-  std::vector<ProducerSlot> producers_;  ///< The first one also asks.
-  kafka::QueuePtr answers_;
+  std::vector<ProducerSlot> producers_;
+  ProducerEvent event_;
   std::vector<TopicState> topics_;  ///< By Topic::id.
   std::map<std::string, std::uint32_t, std::less<>> ids_;
   PartitionLanes lanes_;
@@ -705,8 +554,14 @@ class KafkaSink final : public RecordSink {
 
 }  // namespace
 
+std::unique_ptr<RecordSink> make_kafka_sink(KafkaSinkOptions options, std::unique_ptr<KafkaPort> kafka,
+                                            const Clock& clock) {
+  return std::make_unique<KafkaSink>(std::move(options), std::move(kafka), clock);
+}
+
 std::unique_ptr<RecordSink> make_kafka_sink(KafkaSinkOptions options, Reactor& reactor, const Clock& clock) {
-  return std::make_unique<KafkaSink>(std::move(options), reactor, clock);
+  auto port = make_rdkafka_port(options.kafka, options.pipeline, options.context_headers, reactor);
+  return make_kafka_sink(std::move(options), std::move(port), clock);
 }
 
 }  // namespace millrace

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "runtime/clock.h"
 #include "runtime/reactor.h"
+#include "sink/kafka/kafka_port.h"
 #include "sink/kafka/kafka_view.h"
 #include "sink/record_sink.h"
 
@@ -38,5 +39,9 @@ struct KafkaSinkOptions {
 /// this sink met it. Order per partition is the order of submission; a record that fails for good ends the
 /// sink, and nothing behind it is acknowledged. What it does about each error: docs/kafka.md.
 std::unique_ptr<RecordSink> make_kafka_sink(KafkaSinkOptions options, Reactor& reactor, const Clock& clock);
+
+/// The same over another Kafka.
+std::unique_ptr<RecordSink> make_kafka_sink(KafkaSinkOptions options, std::unique_ptr<KafkaPort> kafka,
+                                            const Clock& clock);
 
 }  // namespace millrace

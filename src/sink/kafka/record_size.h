@@ -3,8 +3,12 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
+
+#include "change/record.h"
 
 namespace millrace {
 
@@ -24,6 +28,35 @@ constexpr std::size_t header_wire_bytes(std::size_t name, std::size_t value) noe
   return varint_bytes(static_cast<std::int64_t>(name)) + name +
          varint_bytes(static_cast<std::int64_t>(value)) + value;
 }
+
+using ContextHeader = std::pair<std::string, std::string>;
+
+constexpr std::string_view own_header_name(const Record& record) noexcept {
+  return record.own_header_is_new_key ? "__debezium.newkey" : "__debezium.oldkey";
+}
+
+/// What the headers of records come to.
+class HeaderSizes {
+ public:
+  /// @param context  those that the records of a pipeline share.
+  explicit HeaderSizes(const std::vector<ContextHeader>& context) : count_(context.size()) {
+    for (const auto& [name, value] : context) bytes_ += header_wire_bytes(name.size(), value.size());
+  }
+  /// How many a record has, and their bytes in a record batch.
+  std::pair<std::size_t, std::size_t> of(const Record& record) const noexcept {
+    std::size_t count = record.context_headers ? count_ : 0;
+    std::size_t bytes = record.context_headers ? bytes_ : 0;
+    if (record.own_header != nullptr) {
+      ++count;
+      bytes += header_wire_bytes(own_header_name(record).size(), record.own_header_size);
+    }
+    return {count, bytes};
+  }
+
+ private:
+  std::size_t count_;
+  std::size_t bytes_ = 0;
+};
 
 /// A record alone in a batch, not compressed: what a broker compares with max.message.bytes. `key` and
 /// `value`: their size, or -1 for null.
