@@ -223,10 +223,10 @@ def test_quota_throttles(millrace, postgres, kafka, tmp_path):
 def test_disk_full(millrace, postgres, tmp_path):
     """The broker's log folder goes offline, and with it the broker; then there is room again."""
     with KafkaServer({"log.segment.bytes": 1048576, "log.index.size.max.bytes": 4096,
-                      "log.cleaner.dedupe.buffer.size": 2097152}, disk_mib=48) as kafka, \
+                      "log.cleaner.dedupe.buffer.size": 2097152}, disk_mib=160) as kafka, \
             KafkaRun(millrace, postgres, kafka, tmp_path, "full", **{"topic.creation.default.partitions": 1}) as run:
         run.start()
-        with run.writing():
+        with run.writing(pause_s=0.1):
             run.wait_commits(50)
             ballast = kafka.data / "ballast"
             with open(ballast, "wb") as file:
@@ -241,6 +241,7 @@ def test_disk_full(millrace, postgres, tmp_path):
             told = run.pipeline.told()
             time.sleep(AWAY_S / 2)
             assert run.pipeline.told() == told
+            trouble(run.pipeline, "KAFKA_UNREACHABLE")
             ballast.unlink()
             kafka.restart("kill")
             run.wait_commits(50)
@@ -400,7 +401,7 @@ def test_authentication(one_table, secured, mechanism):
 
 def test_foreign_certificate(one_table, secured):
     client = secured.sasl_client() | {"ssl.ca.location": secured.certificates.other_ca}
-    pipeline = one_table("foreign", client)
+    pipeline = one_table("untrusted", client)
     pipeline.start()
     pipeline.stopped_with("KAFKA_TLS_FAILED", 3, 90)
 
@@ -429,8 +430,8 @@ def test_record_too_large(one_table, kafka):
 
 
 def test_limit_lowered_while_it_runs(one_table, kafka):
-    """The topic took such records when the pipeline looked; the broker refuses one: the same end."""
-    pipeline = one_table("lowered", kafka.client())
+    """The topic took such records when the pipeline looked; the broker refuses one: the same end, and nothing behind it is there."""
+    pipeline = one_table("lowered", kafka.client(), **{"topic.creation.default.partitions": 1})
     pipeline.start().wait_streaming()
     pipeline.insert(4000)
     wait_ids(pipeline, kafka, [1])
