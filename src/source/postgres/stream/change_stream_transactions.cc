@@ -138,6 +138,8 @@ bool ChangeStream::idle_at(std::uint64_t end_of_wal, bool checkpoint_now) {
     status_ = same;
     return true;
   }
+  // Half of a transaction is out, and the server will go on with it: a mark here would stand in its middle.
+  if (partial_events_ != 0) return true;
   const bool moves = end_of_wal > position_.lsn || tell_limit(position_.lsn) > position_.tell;
   if (!moves && !checkpoint_now && !mark_owed_) return true;
   if (!builder_.open()) return false;
