@@ -308,6 +308,7 @@ class KafkaSink final : public RecordSink {
         return false;
       }
       default:
+        stale_.erase(under_way.place);
         failed(error, record);
         return true;
     }

@@ -38,10 +38,7 @@ void TopicBook::want(const std::string& name, std::int64_t now_us) {
 TopicBook::Questions TopicBook::due(std::int64_t now_us) {
   Questions questions;
   if (!status_.ok()) return questions;
-  bool under_way[3] = {false, false, false};
-  for (const auto& [name, topic] : topics_) {
-    if (topic.asked) under_way[static_cast<std::size_t>(topic.step)] = true;
-  }
+  const std::array<bool, kSteps> under_way = steps_under_way();
   for (auto& [name, topic] : topics_) {
     if (topic.asked || topic.next_us > now_us || under_way[static_cast<std::size_t>(topic.step)]) continue;
     switch (topic.step) {
@@ -66,10 +63,19 @@ TopicBook::Questions TopicBook::due(std::int64_t now_us) {
 std::int64_t TopicBook::next_deadline_us() const noexcept {
   std::int64_t deadline = std::numeric_limits<std::int64_t>::max();
   if (!status_.ok()) return deadline;
+  const std::array<bool, kSteps> under_way = steps_under_way();
   for (const auto& [name, topic] : topics_) {
-    if (!topic.asked) deadline = std::min(deadline, topic.next_us);
+    if (!under_way[static_cast<std::size_t>(topic.step)]) deadline = std::min(deadline, topic.next_us);
   }
   return deadline;
+}
+
+std::array<bool, TopicBook::kSteps> TopicBook::steps_under_way() const noexcept {
+  std::array<bool, kSteps> under_way{};
+  for (const auto& [name, topic] : topics_) {
+    if (topic.asked) under_way[static_cast<std::size_t>(topic.step)] = true;
+  }
+  return under_way;
 }
 
 TopicBook::Topic* TopicBook::find(const std::string& name, Step step) {

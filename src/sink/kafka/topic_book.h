@@ -7,6 +7,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -64,6 +66,7 @@ class TopicBook {
 
  private:
   enum class Step : std::uint8_t { kDescribe, kCreate, kSettings };
+  static constexpr std::size_t kSteps = 3;
   struct Topic {
     Step step = Step::kDescribe;
     bool asked = false;
@@ -74,6 +77,8 @@ class TopicBook {
     Known known;
   };
 
+  /// Of which a question is under way: the next one waits for its answer.
+  std::array<bool, kSteps> steps_under_way() const noexcept;
   void ask_again(Topic& topic, Step step, std::int64_t now_us, std::int64_t wait_us);
   /// A request that failed as a whole: its topics again, or the end.
   void failed(Step step, const absl::Status& status, std::int64_t now_us);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/reason_code.h"
 #include "kafka/errors.h"
 
@@ -73,6 +75,19 @@ TEST(TopicBook, AMissingTopicIsMadeAndLookedForUntilItIsSeen) {
   EXPECT_GT(again, 0);
   EXPECT_LT(again, kSecond);
   EXPECT_THAT(book.due(again).describe, ElementsAre("t"));
+}
+
+TEST(TopicBook, ATopicThatWaitsForAnothersAnswerNamesNoDeadline) {
+  TopicBook book = book_that(true);
+  book.want("t", 0);
+  EXPECT_THAT(book.due(0).describe, ElementsAre("t"));
+  // Named, it would be one that passes without anything to do: the loop would turn until the answer comes.
+  book.want("u", 0);
+  EXPECT_TRUE(book.due(0).empty());
+  EXPECT_EQ(book.next_deadline_us(), std::numeric_limits<std::int64_t>::max());
+  book.described(absl::UnavailableError("nobody answers"), kSecond);
+  EXPECT_LE(book.next_deadline_us(), kSecond);
+  EXPECT_THAT(book.due(kSecond).describe, ElementsAre("u"));
 }
 
 TEST(TopicBook, SomebodyElseMayHaveMadeIt) {
