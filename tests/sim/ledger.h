@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the sink must hold: every record, in source order, by partition. Models of databases write it as
 // transactions commit, by their own knowledge; the model sink compares every record that arrives with it.
+// A partition is one of a topic's, and all topics have equally many.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "millrace/change/relation.h"
 
 namespace millrace::sim {
 
@@ -17,10 +20,23 @@ struct ExpectedRecord {
 
 class Ledger {
  public:
-  explicit Ledger(std::size_t partitions) : partitions_(partitions) {}
+  explicit Ledger(std::size_t partitions, std::size_t topics = 1)
+      : partitions_(partitions * topics), per_topic_(partitions) {
+    for (std::size_t i = 0; i < topics; ++i) {
+      topics_.push_back({"model" + std::to_string(i), static_cast<std::uint32_t>(i)});
+    }
+  }
 
   std::size_t partition_count() const noexcept { return partitions_.size(); }
-  std::size_t partition_of(std::uint32_t hash) const noexcept { return hash % partitions_.size(); }
+  /// Of the topic it is `hash` modulo the number of its partitions, as for a Kafka client.
+  std::size_t partition_of(std::uint32_t hash) const noexcept {
+    return (hash & 0x7fff'ffffU) % partitions_.size();
+  }
+  const Topic& topic_of(std::uint32_t hash) const noexcept {
+    return topics_[partition_of(hash) / per_topic_];
+  }
+  const std::vector<Topic>& topics() const noexcept { return topics_; }
+  std::size_t partitions_per_topic() const noexcept { return per_topic_; }
 
   /// Another beginning: what was expected before is void.
   void clear() {
@@ -38,6 +54,8 @@ class Ledger {
 
  private:
   std::vector<std::vector<ExpectedRecord>> partitions_;
+  std::size_t per_topic_;
+  std::vector<Topic> topics_;
 };
 
 }  // namespace millrace::sim

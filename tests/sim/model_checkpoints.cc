@@ -71,6 +71,11 @@ void ModelCheckpoints::make_durable() {
 }
 
 std::optional<absl::StatusOr<std::uint64_t>> ModelCheckpoints::poll() {
+  if (fenced_) {
+    pending_.reset();
+    return with_reason(absl::FailedPreconditionError("another instance of the model took over"),
+                       ReasonCode::kFenced);
+  }
   if (!pending_ || clock_.monotonic_us() < due_us_) return std::nullopt;
   if (std::exchange(fail_next_, false)) {
     pending_.reset();
@@ -82,8 +87,9 @@ std::optional<absl::StatusOr<std::uint64_t>> ModelCheckpoints::poll() {
 }
 
 void ModelCheckpoints::crash() {
-  if (pending_ && random_.percent(50)) make_durable();
+  if (pending_ && !fenced_ && random_.percent(50)) make_durable();
   pending_.reset();
+  fenced_ = false;
   fail_next_ = false;
   // As the file store does: the copy before steps in, and the source was told no more than it holds.
   if (std::exchange(damage_, false) && durable_.previous) durable_.newest = durable_.previous;

@@ -26,6 +26,8 @@ class ModelCheckpoints final : public CheckpointStore {
   /// The next crash damages the newest copy: its checksum no longer fits.
   void damage_at_crash() noexcept { damage_ = true; }
   void fail_next_write() noexcept { fail_next_ = true; }
+  /// Another instance owns the checkpoint from now on: this process may not write it any more.
+  void fence() noexcept { fenced_ = true; }
   void fail_next_open() noexcept { fail_open_ = true; }
   /// Somebody edited the newest checkpoint: its checksum fits, what the source reads of it does not.
   /// @return false when there is nothing to spoil yet.
@@ -50,6 +52,7 @@ class ModelCheckpoints final : public CheckpointStore {
   bool damage_ = false;
   bool fail_next_ = false;
   bool fail_open_ = false;
+  bool fenced_ = false;
 };
 
 }  // namespace millrace::sim

@@ -73,7 +73,6 @@ void ModelSink::take(const Record& record) {
                          expected[partition.submitted].text, ", got ", text));
     return;
   }
-  if (partition.submitted < partition.covered && !options_.exactly_once) ++duplicates_;
   ++partition.submitted;
 }
 
@@ -207,7 +206,31 @@ std::int64_t ModelSink::next_deadline_us() const noexcept {
   return deadline == kNever ? kNever : std::max(deadline, stalled_until_us_);
 }
 
-void ModelSink::crash(bool power_cut) {
+bool ModelSink::apply(const Step& step) {
+  Random random(step.seed);
+  switch (step.kind) {
+    case StepKind::kStallSink:
+      stalled_until_us_ = clock_.monotonic_us() + random.between(1'000, 1'000'000);
+      return true;
+    case StepKind::kFailSink:
+      fail_next_ = may_fail_ = true;
+      return true;
+    case StepKind::kFailSinkOpen:
+      fail_open_ = may_fail_ = true;
+      return true;
+    case StepKind::kLoseAcknowledgements:
+      lose_acknowledgements();
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool ModelSink::excuses(const absl::Status& status) const {
+  return may_fail_ && reason_of(status) == ReasonCode::kSinkWriteFailed;
+}
+
+void ModelSink::disconnect(bool power_cut) {
   pending_.clear();
   marks_.clear();
   marks_made_ = marks_passed_ = 0;
@@ -232,11 +255,11 @@ std::string ModelSink::describe() const {
   return text;
 }
 
-std::size_t ModelSink::durable(std::size_t partition) const noexcept {
+std::size_t ModelSink::durable(std::size_t partition) const {
   return options_.sync_interval_us == 0 ? partitions_[partition].covered : partitions_[partition].synced;
 }
 
-bool ModelSink::holds_everything() const noexcept {
+bool ModelSink::holds_everything() const {
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     if (durable(i) != ledger_.partition(i).size()) return false;
   }

@@ -12,11 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/ledger.h"
-#include "sim/model_clock.h"
+#include "sim/downstream.h"
 #include "sim/random.h"
-#include "sim/verdict.h"
-#include "sink/record_sink.h"
 
 namespace millrace::sim {
 
@@ -30,7 +27,7 @@ struct ModelSinkOptions {
   std::size_t pieces_max = 64;  ///< ready() is false with so many under way.
 };
 
-class ModelSink final : public RecordSink {
+class ModelSink final : public RecordSink, public Downstream {
  public:
   ModelSink(ModelSinkOptions options, const Ledger& ledger, const ModelClock& clock, Verdict& verdict,
             std::uint64_t seed);
@@ -45,23 +42,19 @@ class ModelSink final : public RecordSink {
   void flush() override { flush_ = true; }
   std::int64_t next_deadline_us() const noexcept override;
 
-  // What the scheduler does to it.
-  /// The process died; with `power_cut` the machine, and what was not synced may be gone.
-  void crash(bool power_cut);
-  void stall_until(std::int64_t until_us) noexcept { stalled_until_us_ = until_us; }
-  void fail_next_poll() noexcept { fail_next_ = true; }
-  void fail_next_open() noexcept { fail_open_ = true; }
-  /// Acknowledgements of what is under way are lost: they come after a retry, much later.
-  void lose_acknowledgements();
-
-  // What the invariants ask.
-  /// Records of the partition, from its first on, that survive anything.
-  std::size_t durable(std::size_t partition) const noexcept;
-  bool holds_everything() const noexcept;
-  std::uint64_t duplicates() const noexcept { return duplicates_; }
-  /// For people.
-  std::string describe() const;
-  std::size_t pieces_under_way() const noexcept { return pending_.size(); }
+  RecordSink& connect() override { return *this; }
+  /// With `power_cut` what was not synced may be gone.
+  void disconnect(bool power_cut) override;
+  bool apply(const Step& step) override;
+  bool step(std::int64_t) override { return false; }
+  std::int64_t next_event_us() const override { return kNever; }
+  void heal() override {}
+  std::size_t durable(std::size_t partition) const override;
+  bool holds_everything() const override;
+  bool excuses(const absl::Status& status) const override;
+  bool over() const override { return false; }
+  std::string describe() const override;
+  std::size_t pieces_under_way() const override { return pending_.size(); }
 
  private:
   /// All counts are of expected records, from the first on.
@@ -82,6 +75,8 @@ class ModelSink final : public RecordSink {
   void move_on(std::int64_t now_us);
   void sync();
   void take(const Record& record);
+  /// Acknowledgements of what is under way are lost: they come after a retry, much later.
+  void lose_acknowledgements();
 
   const ModelSinkOptions options_;
   const Ledger& ledger_;
@@ -102,7 +97,7 @@ class ModelSink final : public RecordSink {
   std::int64_t stalled_until_us_ = 0;
   bool fail_next_ = false;
   bool fail_open_ = false;
-  std::uint64_t duplicates_ = 0;
+  bool may_fail_ = false;
 };
 
 }  // namespace millrace::sim

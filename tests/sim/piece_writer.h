@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "format/batch_encoder.h"
+#include "sim/ledger.h"
 
 namespace millrace::sim {
 
 inline EncodeResult write_change(Piece& piece, const std::vector<std::string>& texts, std::uint32_t hash,
-                                 Arrival arrival, const Topic& topic) {
+                                 Arrival arrival, const Ledger& ledger) {
   std::size_t bytes = 0;
   for (const std::string& text : texts) bytes += text.size();
   if (piece.bytes + bytes > piece.chunk_size) {
@@ -23,7 +24,7 @@ inline EncodeResult write_change(Piece& piece, const std::vector<std::string>& t
     std::byte* const at = piece.chunk + piece.bytes;
     std::memcpy(at, text.data(), text.size());
     Record record;
-    record.topic = &topic;
+    record.topic = &ledger.topic_of(hash);
     record.value = at;
     record.value_size = static_cast<std::uint32_t>(text.size());
     record.partition_hash = hash;

@@ -19,6 +19,7 @@ struct Kind {
   const char* name;
   std::uint64_t weight;  ///< Among faults; 0: not drawn as one.
   bool postgres_only;
+  std::uint64_t kafka_weight = 0;  ///< Among the faults that come on top where records go to Kafka.
 };
 
 constexpr Kind kKinds[] = {
@@ -48,6 +49,17 @@ constexpr Kind kKinds[] = {
     {StepKind::kDamageCheckpoint, "newest checkpoint is damaged", 4, false},
     {StepKind::kLockCheckpoint, "checkpoint is locked", 1, false},
     {StepKind::kSpoilCheckpoint, "checkpoint is edited", 0, true},
+    {StepKind::kFence, "another instance takes over", 0, false, 2},
+    {StepKind::kKafkaAway, "brokers are away", 0, false, 10},
+    {StepKind::kKafkaCut, "connections to brokers break", 0, false, 16},
+    {StepKind::kMoveLeaders, "partitions have no leader", 0, false, 12},
+    {StepKind::kRefuseBatches, "batches are refused for a while", 0, false, 12},
+    {StepKind::kRefuseBatch, "a batch is refused for good", 0, false, 4},
+    {StepKind::kFailProducer, "the producer is done for", 0, false, 5},
+    {StepKind::kStallReports, "delivery reports come late", 0, false, 6},
+    {StepKind::kTroubleTopics, "questions about topics fail", 0, false, 8},
+    {StepKind::kRefuseTopics, "topics may not be made", 0, false, 2},
+    {StepKind::kLoseTopic, "a topic is lost", 0, false, 0},
     {StepKind::kFullScratch, "scratch disk is full", 3, true},
     {StepKind::kPoison, "a change cannot be encoded", 2, false},
     {StepKind::kBadTable, "a table cannot be mapped", 2, true},
@@ -67,6 +79,33 @@ StepKind draw_fault(Random& random, SourceKind source) {
     at -= weight;
   }
   return StepKind::kCrash;
+}
+
+StepKind draw_kafka_fault(Random& random) {
+  std::uint64_t all = 0;
+  for (const Kind& kind : kKinds) all += kind.kafka_weight;
+  std::uint64_t at = random.below(all);
+  for (const Kind& kind : kKinds) {
+    if (at < kind.kafka_weight) return kind.kind;
+    at -= kind.kafka_weight;
+  }
+  return StepKind::kKafkaCut;
+}
+
+/// Some runs write into Kafka. By numbers of its own: the others stay what they were.
+void draw_output(Scenario& scenario, std::int64_t horizon_us) {
+  Random random(Random(scenario.seed ^ 0x4B41464B41ULL).next());
+  if (!random.percent(35)) return;
+  scenario.output = OutputKind::kKafka;
+  scenario.exactly_once = false;
+  scenario.partitions = 1 + random.below(7);
+  scenario.topics = random.percent(50) ? 1 : 1 + random.below(4);
+  const std::uint64_t faults = random.percent(15) ? 0 : random.below(8);
+  for (std::uint64_t n = faults; n > 0; --n) {
+    scenario.steps.push_back({random.between(0, horizon_us), draw_kafka_fault(random), random.next()});
+  }
+  if (random.percent(5))
+    scenario.steps.push_back({random.between(0, horizon_us), StepKind::kLoseTopic, random.next()});
 }
 
 }  // namespace
@@ -92,6 +131,7 @@ Scenario make_scenario(std::uint64_t seed) {
   for (std::uint64_t n = faults; n > 0; --n) add(draw_fault(random, scenario.source));
   if (scenario.source == SourceKind::kPostgres && random.percent(6)) add(StepKind::kAnotherHistory);
   if (scenario.source == SourceKind::kPostgres && random.percent(3)) add(StepKind::kSpoilCheckpoint);
+  draw_output(scenario, horizon_us);
   std::sort(scenario.steps.begin(), scenario.steps.end(), [](const Step& a, const Step& b) {
     return a.at_us != b.at_us ? a.at_us < b.at_us : a.seed < b.seed;
   });

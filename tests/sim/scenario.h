@@ -41,6 +41,18 @@ enum class StepKind : std::uint8_t {
   kDamageCheckpoint,
   kLockCheckpoint,
   kSpoilCheckpoint,  ///< Edited by somebody: the product must stop by itself.
+  kFence,            ///< Another instance took over.
+  // Kafka.
+  kKafkaAway,      ///< All brokers.
+  kKafkaCut,       ///< Its connections: requests or their answers are lost.
+  kMoveLeaders,    ///< Partitions have no leader for a while.
+  kRefuseBatches,  ///< Batches fail and may be sent again.
+  kRefuseBatch,    ///< A batch fails for good.
+  kFailProducer,   ///< Fenced, out of order: it is done for.
+  kStallReports,   ///< Delivery reports come late.
+  kTroubleTopics,  ///< Questions about topics fail, and their creation.
+  kRefuseTopics,   ///< Creation is forbidden.
+  kLoseTopic,      ///< One is deleted, made anew or cut: the product must stop by itself.
   // Inside.
   kFullScratch,
   kPoison,
@@ -55,12 +67,15 @@ struct Step {
 };
 
 enum class SourceKind : std::uint8_t { kPostgres, kGtid };
+enum class OutputKind : std::uint8_t { kModel, kKafka };
 
 struct Scenario {
   std::uint64_t seed = 0;
   SourceKind source = SourceKind::kPostgres;
   std::size_t workers = 1;  ///< 0: one thread does everything.
-  std::size_t partitions = 1;
+  OutputKind output = OutputKind::kModel;
+  std::size_t partitions = 1;  ///< Of a topic.
+  std::size_t topics = 1;
   bool exactly_once = true;
   std::vector<Step> steps;  ///< Ascending in time.
 };

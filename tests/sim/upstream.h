@@ -8,10 +8,10 @@
 #include <string>
 
 #include "pipeline/pipeline_core.h"
+#include "sim/downstream.h"
 #include "sim/ledger.h"
 #include "sim/model_checkpoints.h"
 #include "sim/model_clock.h"
-#include "sim/model_sink.h"
 #include "sim/scenario.h"
 #include "sim/verdict.h"
 
@@ -23,7 +23,7 @@ struct Surroundings {
   const ModelClock& clock;
   Verdict& verdict;
   Ledger& ledger;
-  const ModelSink& sink;
+  const Downstream& sink;
   const ModelCheckpoints& checkpoints;
   std::uint64_t poison_in = 0;  ///< So many changes from now one cannot be encoded; 0: never.
 };

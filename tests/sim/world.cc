@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/reason_code.h"
 #include "pipeline/pipeline_core.h"
+#include "sim/downstream.h"
 #include "sim/model_checkpoints.h"
 #include "sim/model_sink.h"
 #include "sim/upstream.h"
@@ -43,11 +44,11 @@ class World {
   World(const Scenario& scenario, const std::vector<std::size_t>& keep)
       : scenario_(scenario),
         random_(scenario.seed ^ 0x574F524C44ULL),
-        ledger_(scenario.partitions),
+        ledger_(scenario.partitions, scenario.topics),
         checkpoints_(clock_, verdict_, random_.next(), random_.between(0, 10'000)),
         sink_options_(sink_options(random_, scenario)),
-        sink_(sink_options_, ledger_, clock_, verdict_, random_.next()),
-        around_{scenario_, clock_, verdict_, ledger_, sink_, checkpoints_},
+        downstream_(make_downstream()),
+        around_{scenario_, clock_, verdict_, ledger_, *downstream_, checkpoints_},
         upstream_(scenario.source == SourceKind::kGtid ? make_gtid_upstream(around_)
                                                        : make_postgres_upstream(around_)),
         options_(make_options()) {
@@ -68,6 +69,13 @@ class World {
   }
 
  private:
+  std::unique_ptr<Downstream> make_downstream() {
+    const std::uint64_t seed = random_.next();
+    if (scenario_.output == OutputKind::kKafka)
+      return make_kafka_downstream({scenario_, clock_, verdict_, ledger_, checkpoints_});
+    return std::make_unique<ModelSink>(sink_options_, ledger_, clock_, verdict_, seed);
+  }
+
   PipelineCore::Options make_options() {
     PipelineCore::Options options;
     options.order.pipeline = "sim";
@@ -96,7 +104,8 @@ class World {
 
   void start_process() {
     core_ = std::make_unique<PipelineCore>(
-        options_, [this](std::uint32_t) { return upstream_->make_encoder(); }, sink_, checkpoints_, clock_);
+        options_, [this](std::uint32_t) { return upstream_->make_encoder(); }, downstream_->connect(),
+        checkpoints_, clock_);
     source_ = &upstream_->connect(*core_);
     stopping_ = false;
     stages_idle_ = 0;
@@ -112,20 +121,20 @@ class World {
     upstream_->disconnect();
     core_.reset();
     checkpoints_.crash();
-    sink_.crash(power_cut);
+    downstream_->disconnect(power_cut);
     restart_at_us_ = clock_.monotonic_us() + random_.between(0, 100'000);
     ++outcome_.restarts;
   }
 
   void stopped_by_itself(const absl::Status& status) {
     ++outcome_.stops;
-    const bool sink_or_store =
-        excused_.end() != std::find(excused_.begin(), excused_.end(), reason_of(status));
-    if (!sink_or_store && !upstream_->excuses(status)) {
+    const bool store = excused_.end() != std::find(excused_.begin(), excused_.end(), reason_of(status));
+    if (!store && !upstream_->excuses(status) && !downstream_->excuses(status)) {
       verdict_.fail(concat("the pipeline stopped without a cause: ", reason_info(reason_of(status)).name,
                            ": ", std::string(status.message())));
     }
     if (upstream_->over() && upstream_->excuses(status)) done_ = true;
+    if (downstream_->over() && downstream_->excuses(status)) done_ = true;
     if (spoiled_ && reason_of(status) == ReasonCode::kCheckpointCorrupt) done_ = true;
     // Other threads may turn once more before they hear of it.
     for (std::size_t i = 0; started_ && i < core_->worker_count(); ++i) (void)core_->worker_step(i);
@@ -159,7 +168,7 @@ class World {
     const bool last = (healed_ && upstream_->settled()) || upstream_->ends_with_a_stop();
     const std::size_t in_flight = core_->order().in_flight();
     (void)core_->ingest_step(now_us);
-    if (in_flight != 0 || sink_.pieces_under_way() != 0)
+    if (in_flight != 0 || downstream_->pieces_under_way() != 0)
       verdict_.fail("pieces are out after an orderly stop");
     if (core_->batches_under_way() != 0) verdict_.fail("batches are out after an orderly stop");
     source_ = nullptr;
@@ -167,7 +176,7 @@ class World {
     if (core_->slabs().used_bytes() != 0) verdict_.fail("receive memory is out after an orderly stop");
     core_.reset();
     checkpoints_.crash();
-    sink_.crash(false);
+    downstream_->disconnect(false);
     restart_at_us_ = clock_.monotonic_us() + random_.between(0, 50'000);
     if (last) done_ = true;
   }
@@ -194,16 +203,6 @@ class World {
         return;
       case StepKind::kStop:
         return request_stop();
-      case StepKind::kStallSink:
-        return sink_.stall_until(now_us + random.between(1'000, 1'000'000));
-      case StepKind::kFailSink:
-        excused_.push_back(ReasonCode::kSinkWriteFailed);
-        return sink_.fail_next_poll();
-      case StepKind::kFailSinkOpen:
-        excused_.push_back(ReasonCode::kSinkWriteFailed);
-        return sink_.fail_next_open();
-      case StepKind::kLoseAcknowledgements:
-        return sink_.lose_acknowledgements();
       case StepKind::kStallCheckpoints:
         return checkpoints_.stall_until(now_us + random.between(1'000, 1'000'000));
       case StepKind::kFailCheckpoint:
@@ -221,8 +220,17 @@ class World {
         return;
       case StepKind::kDamageCheckpoint:
         return checkpoints_.damage_at_crash();
+      case StepKind::kFence:
+        if (core_ == nullptr) return;
+        excused_.push_back(ReasonCode::kFenced);
+        return checkpoints_.fence();
+      case StepKind::kLoseTopic:
+        // Between two processes, as above.
+        if (core_ != nullptr) kill_process();
+        (void)downstream_->apply(step);
+        return;
       default:
-        return upstream_->apply(step);
+        if (!downstream_->apply(step)) upstream_->apply(step);
     }
   }
 
@@ -231,6 +239,7 @@ class World {
     healed_us_ = clock_.monotonic_us();
     stages_idle_ = 0;
     upstream_->heal();
+    downstream_->heal();
   }
 
   // --- time
@@ -263,6 +272,7 @@ class World {
     };
     std::vector<Wait> waits = {
         {"the database", upstream_->next_deadline_us()},
+        {"the output", downstream_->next_event_us()},
         {"the next step", next_step_ < steps_.size() ? start_us_ + steps_[next_step_].at_us : kNever},
         {"the end of the faults", healed_ || next_step_ < steps_.size() ? kNever : start_us_ + quiet_us_}};
     if (core_ == nullptr) {
@@ -296,12 +306,12 @@ class World {
   std::size_t idle_rounds() const { return core_ == nullptr ? 1 : core_->worker_count() + 3; }
 
   bool step_something(std::int64_t now_us) {
-    if (core_ == nullptr) return upstream_->step(now_us);
+    if (core_ == nullptr) return step_surroundings(now_us);
     const std::size_t workers = core_->worker_count();
     // Once something was idle, everybody is asked in turn; before, in any order.
     const std::size_t stages = workers + 3;
     const std::size_t stage = stages_idle_ > 0 ? swept_++ % stages : random_.below(stages);
-    if (stage == 0) return upstream_->step(now_us);
+    if (stage == 0) return step_surroundings(now_us);
     if (scenario_.workers == 0) {
       bool worked = core_->ingest_step(now_us);
       worked |= core_->worker_step(0);
@@ -312,17 +322,24 @@ class World {
     return core_->worker_step(stage - 3);
   }
 
+  bool step_surroundings(std::int64_t now_us) {
+    const bool worked = upstream_->step(now_us);
+    return downstream_->step(now_us) || worked;
+  }
+
   void after_faults(std::int64_t now_us) {
     if (stopping_ || core_ == nullptr) return;
     if (upstream_->settled() && now_us >= healed_us_ + extra_us_) return request_stop();
     if (now_us - healed_us_ > kProgressUs) {
-      verdict_.fail(concat(
-          upstream_->over() ? "another history was accepted: " : "no progress after the faults: ", state()));
+      verdict_.fail(concat(upstream_->over()     ? "another history was accepted: "
+                           : downstream_->over() ? "a lost topic was accepted: "
+                                                 : "no progress after the faults: ",
+                           state()));
     }
   }
 
   std::string state() const {
-    std::string text = concat(upstream_->state(), ", ", sink_.describe());
+    std::string text = concat(upstream_->state(), ", ", downstream_->describe());
     if (core_ == nullptr) return text + ", no process";
     return concat(text, ", ", core_->order().in_flight(), " pieces in flight, ", core_->batches_under_way(),
                   " of ", options_.batch_count, " batches under way, receive memory ",
@@ -341,7 +358,7 @@ class World {
   Ledger ledger_;
   ModelCheckpoints checkpoints_;
   const ModelSinkOptions sink_options_;
-  ModelSink sink_;
+  std::unique_ptr<Downstream> downstream_;
   Surroundings around_;
   std::unique_ptr<Upstream> upstream_;
   const double bounds_[3] = {0.001, 0.01, 0.1};

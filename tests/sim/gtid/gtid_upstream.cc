@@ -49,7 +49,7 @@ class GtidFold final : public PositionFold {
 
 class GtidEncoder final : public BatchEncoder {
  public:
-  explicit GtidEncoder(std::uint64_t& poison_in) : poison_in_(poison_in) { topic_.name = "model"; }
+  GtidEncoder(std::uint64_t& poison_in, const Ledger& ledger) : poison_in_(poison_in), ledger_(ledger) {}
   EncodeResult encode(const Batch& batch, std::size_t& next, Piece& piece, std::int64_t) override {
     for (; next < batch.changes.size(); ++next) {
       if (poison_in_ > 0 && --poison_in_ == 0) {
@@ -60,7 +60,7 @@ class GtidEncoder final : public BatchEncoder {
       const Change& change = batch.changes[next];
       const std::string text(reinterpret_cast<const char*>(change.body), change.size);
       const EncodeResult full =
-          write_change(piece, {text}, hash_of(text), batch.first_arrival + next, topic_);
+          write_change(piece, {text}, hash_of(text), batch.first_arrival + next, ledger_);
       if (full.kind != EncodeResult::Kind::kDone) return full;
     }
     return {};
@@ -68,7 +68,7 @@ class GtidEncoder final : public BatchEncoder {
 
  private:
   std::uint64_t& poison_in_;
-  Topic topic_;
+  const Ledger& ledger_;
 };
 
 /// Sends what the resumed set lacks, in the log's order.
@@ -222,7 +222,7 @@ class GtidUpstream final : public Upstream {
   void heal() override { around_.poison_in = 0; }
 
   std::unique_ptr<BatchEncoder> make_encoder() override {
-    return std::make_unique<GtidEncoder>(around_.poison_in);
+    return std::make_unique<GtidEncoder>(around_.poison_in, around_.ledger);
   }
   void plan(MemoryPlan& memory) const override {
     memory.slab_bytes = slab_bytes_;

@@ -57,9 +57,8 @@ using postgres::RowView;
 
 class ModelEncoder final : public BatchEncoder {
  public:
-  ModelEncoder(ModelEncoderOptions options, Verdict& verdict) : options_(options), verdict_(verdict) {
-    topic_.name = "model";
-  }
+  ModelEncoder(ModelEncoderOptions options, const Ledger& ledger, Verdict& verdict)
+      : options_(options), ledger_(ledger), verdict_(verdict) {}
 
   EncodeResult encode(const Batch& batch, std::size_t& next, Piece& piece, std::int64_t) override {
     for (; next < batch.changes.size(); ++next) {
@@ -73,7 +72,7 @@ class ModelEncoder final : public BatchEncoder {
       std::uint32_t hash = 0;
       std::vector<std::string> texts;
       describe(batch, change, transaction, texts, hash);
-      const EncodeResult full = write_change(piece, texts, hash, batch.first_arrival + next, topic_);
+      const EncodeResult full = write_change(piece, texts, hash, batch.first_arrival + next, ledger_);
       if (full.kind != EncodeResult::Kind::kDone) return full;
     }
     return {};
@@ -167,16 +166,17 @@ class ModelEncoder final : public BatchEncoder {
   }
 
   const ModelEncoderOptions options_;
+  const Ledger& ledger_;
   Verdict& verdict_;
-  Topic topic_;
   std::vector<FieldView> old_;
   std::vector<FieldView> new_;
 };
 
 }  // namespace
 
-std::unique_ptr<BatchEncoder> make_postgres_model_encoder(ModelEncoderOptions options, Verdict& verdict) {
-  return std::make_unique<ModelEncoder>(options, verdict);
+std::unique_ptr<BatchEncoder> make_postgres_model_encoder(ModelEncoderOptions options, const Ledger& ledger,
+                                                          Verdict& verdict) {
+  return std::make_unique<ModelEncoder>(options, ledger, verdict);
 }
 
 }  // namespace millrace::sim

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "format/batch_encoder.h"
+#include "sim/ledger.h"
 #include "sim/verdict.h"
 #include "source/postgres/stream/change_stream.h"
 
@@ -33,6 +34,7 @@ struct ModelEncoderOptions {
 };
 
 /// Writes RecordIdentity::text() of each change, read from the product's own views of it.
-std::unique_ptr<BatchEncoder> make_postgres_model_encoder(ModelEncoderOptions options, Verdict& verdict);
+std::unique_ptr<BatchEncoder> make_postgres_model_encoder(ModelEncoderOptions options, const Ledger& ledger,
+                                                          Verdict& verdict);
 
 }  // namespace millrace::sim

@@ -174,7 +174,7 @@ class PostgresUpstream final : public Upstream {
 
   std::unique_ptr<BatchEncoder> make_encoder() override {
     return make_postgres_model_encoder({setup_.workload.truncates_expected, &around_.poison_in},
-                                       around_.verdict);
+                                       around_.ledger, around_.verdict);
   }
 
   void plan(MemoryPlan& memory) const override {
