@@ -135,8 +135,16 @@ class KafkaAdmin:
         isolation = enum_of(confluent_kafka.IsolationLevel, "read committed" if committed else "read uncommitted")
         chosen = [confluent_kafka.TopicPartition(topic, number) for number in self.describe(topic)]
         wanted = {partition: kafka_admin.OffsetSpec.latest() for partition in chosen}
-        futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=PATIENCE) if wanted else {}
-        return {partition.partition: future.result(PATIENCE).offset for partition, future in futures.items()}
+        deadline = time.monotonic() + PATIENCE
+        while wanted:
+            futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=PATIENCE)
+            ends = {partition.partition: future.result(PATIENCE).offset for partition, future in futures.items()}
+            if all(end >= 0 for end in ends.values()):
+                return ends
+            # A connection was lost meanwhile: librdkafka says so by an offset below zero.
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{topic} tells no ends: {ends}")
+        return {}
 
     def read(self, topic, committed=True, timeout=60):
         """All records up to the ends of now, partition by partition. `committed`: none of aborted or open transactions."""
@@ -144,17 +152,23 @@ class KafkaAdmin:
                                              "enable.partition.eof": True, "auto.offset.reset": "earliest",
                                              "isolation.level": "read_committed" if committed else "read_uncommitted"})
         try:
-            unread = set(self.describe(topic))
+            ends = self.ends(topic, committed)
+            unread = {number for number, end in ends.items() if end > 0}
             consumer.assign([confluent_kafka.TopicPartition(topic, number, confluent_kafka.OFFSET_BEGINNING) for number in unread])
             records = []
             deadline = time.monotonic() + timeout
             while unread:
                 for message in consumer.consume(10_000, 0.2):
+                    number = message.partition()
                     if message.error() is None:
-                        records.append(Record(message.topic(), message.partition(), message.offset(), message.key(),
-                                              message.value(), tuple(message.headers() or ()), message.timestamp()[1]))
+                        if message.offset() < ends[number]:
+                            records.append(Record(message.topic(), number, message.offset(), message.key(), message.value(),
+                                                  tuple(message.headers() or ()), message.timestamp()[1]))
+                        # While somebody goes on writing, the end of the partition is never told.
+                        if message.offset() + 1 >= ends[number]:
+                            unread.discard(number)
                     elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-                        unread.discard(message.partition())
+                        unread.discard(number)
                     else:
                         raise confluent_kafka.KafkaException(message.error())
                 if time.monotonic() > deadline:
