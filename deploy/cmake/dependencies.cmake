@@ -43,6 +43,7 @@ set_property(TARGET third_party_libpq APPEND PROPERTY INTERFACE_LINK_LIBRARIES
   ${MILLRACE_DEPS}/libpq/lib/libpgcommon_shlib.a ${MILLRACE_DEPS}/libpq/lib/libpgport_shlib.a OpenSSL::SSL OpenSSL::Crypto)
 # librdkafka with its HTTP client inside, built by deploy/setup; what it compresses with is Debian's.
 millrace_archive(rdkafka LIBRARY librdkafka.a HEADER librdkafka/rdkafka.h ROOT ${MILLRACE_DEPS}/rdkafka)
+millrace_archive(jemalloc LIBRARY libjemalloc.a HEADER jemalloc/jemalloc.h)
 millrace_archive(zstd LIBRARY libzstd.a HEADER zstd.h)
 millrace_archive(lz4 LIBRARY liblz4.a HEADER lz4frame.h)
 millrace_archive(zlib LIBRARY libz.a HEADER zlib.h)
