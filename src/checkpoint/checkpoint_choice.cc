@@ -18,15 +18,15 @@ bool in_kafka(const PipelineConfig& pipeline) {
 }  // namespace
 
 std::unique_ptr<CheckpointStore> make_checkpoint_store(const PipelineConfig& pipeline,
-                                                       std::function<bool()> stop_requested,
-                                                       std::function<void(const absl::Status&)> on_trouble,
-                                                       std::function<void()> wake) {
+                                                       CheckpointSurroundings surroundings) {
   if (in_kafka(pipeline)) {
-    KafkaCheckpointOptions options = kafka_checkpoint_options(pipeline, std::move(stop_requested));
-    options.on_trouble = std::move(on_trouble);
-    return make_kafka_checkpoint(std::move(options), std::move(wake));
+    KafkaCheckpointOptions options =
+        kafka_checkpoint_options(pipeline, std::move(surroundings.stop_requested));
+    options.on_trouble = std::move(surroundings.on_trouble);
+    options.accepts = std::move(surroundings.accepts);
+    return make_kafka_checkpoint(std::move(options), std::move(surroundings.wake));
   }
-  return make_checkpoint_file(pipeline.checkpoint.file, pipeline.name, std::move(wake));
+  return make_checkpoint_file(pipeline.checkpoint.file, pipeline.name, std::move(surroundings.wake));
 }
 
 absl::StatusOr<StoredPosition> read_position(const PipelineConfig& pipeline) {

@@ -10,13 +10,17 @@
 
 namespace millrace {
 
-/// @param stop_requested  ends a call of open() that waits.
-/// @param on_trouble      why a write failed that is tried again; OK: it has passed. Any thread.
-/// @param wake            see CheckpointStore's makers.
+/// What a store asks of those around it, and tells them.
+struct CheckpointSurroundings {
+  std::function<bool()> stop_requested;                    ///< Ends a call of open() that waits.
+  std::function<absl::Status(const Checkpoint&)> accepts;  ///< Whether what is stored is this pipeline's.
+  /// Why a write failed that is tried again; OK: it has passed. Any thread.
+  std::function<void(const absl::Status&)> on_trouble;
+  std::function<void()> wake;  ///< See CheckpointStore's makers.
+};
+
 std::unique_ptr<CheckpointStore> make_checkpoint_store(const PipelineConfig& pipeline,
-                                                       std::function<bool()> stop_requested,
-                                                       std::function<void(const absl::Status&)> on_trouble,
-                                                       std::function<void()> wake);
+                                                       CheckpointSurroundings surroundings);
 
 /// What is stored, and where, for people.
 struct StoredPosition {

@@ -25,9 +25,11 @@ struct KafkaCheckpointOptions {
   CheckpointConflict conflict = CheckpointConflict::kTakeover;
   std::int64_t heartbeat_ms = 3'000;
   std::function<bool()> stop_requested = {};  ///< Ends a call of open() that waits. May be empty.
-  /// Called on the writing thread: why a write failed that is tried again; OK: one has succeeded since. May be
-  /// empty.
+  /// Called on the writing thread: why a write failed that is tried again; OK: one has succeeded since. May
+  /// be empty.
   std::function<void(const absl::Status&)> on_trouble = {};
+  /// Refuses what is stored before anybody is fenced for it. May be empty.
+  std::function<absl::Status(const Checkpoint&)> accepts = {};
 };
 
 KafkaCheckpointOptions kafka_checkpoint_options(const PipelineConfig& pipeline,

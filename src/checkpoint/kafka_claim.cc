@@ -137,6 +137,13 @@ absl::StatusOr<CheckpointRecords> KafkaClaim::try_to_take(const Patience& patien
   if (const auto made = prepare(true, patience); !made.ok()) return made.status();
   const absl::StatusOr<CheckpointRecords> before = read(ReadTo::kCommitted, patience);
   if (!before.ok()) return before.status();
+  if (options_.accepts) {
+    // A damaged one is nobody's; open() has the words for that.
+    const absl::StatusOr<StoredCheckpoints> stored = before->checkpoints(options_.topic, keys_);
+    if (stored.ok() && stored->newest) {
+      if (absl::Status status = options_.accepts(*stored->newest); !status.ok()) return status;
+    }
+  }
   const std::optional<Owner> owner = before->known_owner();
   if (owner && owner->state == Owner::State::kActive && is_other(owner)) {
     if (absl::Status status = check_owner_is_gone(*owner, patience); !status.ok()) return status;

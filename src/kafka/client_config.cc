@@ -23,9 +23,12 @@ constexpr std::int64_t kBatchBytes = 1'000'000;
 
 /// librdkafka's own lines: any of its threads. It repeats no secrets.
 void log_line(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  const std::string_view about = facility == nullptr ? "" : facility;
   // What it thinks of properties (that gaplessness is experimental, say) is nobody's concern at every start.
-  const bool about_properties = facility != nullptr && std::string_view(facility) == "CONFWARN";
-  const LogLevel to = about_properties       ? LogLevel::kDebug
+  // An ERROR stands in a FAIL line already, and would be repeated with each call that waits for a
+  // transaction.
+  const bool said_enough = about == "CONFWARN" || about == "ERROR";
+  const LogLevel to = said_enough            ? LogLevel::kDebug
                       : level <= LOG_WARNING ? LogLevel::kWarn
                       : level <= LOG_INFO    ? LogLevel::kInfo
                                              : LogLevel::kDebug;

@@ -19,6 +19,7 @@
 #include "runtime/reactor.h"
 #include "runtime/threads.h"
 #include "source/postgres/stream/position.h"
+#include "source/postgres/stream/start_plan.h"
 
 namespace millrace {
 
@@ -214,17 +215,23 @@ class Pipeline::Run {
       order_view_.kafka = view;
     };
     sink_ = make_record_sink(config_, *order_reactor, std::move(surroundings));
-    store_ = make_checkpoint_store(
-        config_, [this] { return stop_.load(std::memory_order_acquire); },
-        [this](const absl::Status& status) {
-          if (status.ok()) {
-            troubles_.passed(ReasonCode::kCheckpointWriteFailed);
-          } else {
-            troubles_.add(with_reason(status, ReasonCode::kCheckpointWriteFailed),
-                          system_clock().realtime_us());
-          }
-        },
-        [order_reactor] { order_reactor->wake(); });
+    CheckpointSurroundings around_store;
+    around_store.stop_requested = [this] { return stop_.load(std::memory_order_acquire); };
+    around_store.accepts = [this](const Checkpoint& stored) {
+      const auto before = postgres::parse_identity(stored.source_identity);
+      return before.ok()
+                 ? postgres::check_slot_is_its_own(*before, config_.database.dbname, config_.slot.name)
+                 : absl::OkStatus();
+    };
+    around_store.on_trouble = [this](const absl::Status& status) {
+      if (status.ok()) {
+        troubles_.passed(ReasonCode::kCheckpointWriteFailed);
+      } else {
+        troubles_.add(with_reason(status, ReasonCode::kCheckpointWriteFailed), system_clock().realtime_us());
+      }
+    };
+    around_store.wake = [order_reactor] { order_reactor->wake(); };
+    store_ = make_checkpoint_store(config_, std::move(around_store));
     PipelineCore::Options options;
     options.order.pipeline = config_.name;
     options.order.options_hash = config::start_options_hash(config_);

@@ -237,6 +237,23 @@ def test_second_takes_over_and_the_first_says_that_it_is_fenced(pipeline, twin, 
     assert pipeline.stop() == 0
 
 
+def test_another_pipeline_of_the_same_name_fences_nobody(pipeline, twin, postgres, kafka, name):
+    """Two that know nothing of each other share a name: the second one sees that the position is not its own."""
+    pipeline.start()
+    pipeline.wait_streaming()
+    insert(postgres, name, 1)
+    wait_ids(pipeline, 1)
+    twin.configure(**{"slot.name": f"{name}_2", "publication.name": f"{name}_2"})
+    said = twin.start().stopped_with("CHECKPOINT_MISMATCH", 5)
+    assert f"{name}_2" in said and "another name" in said
+    assert twin.slot() is None
+    insert(postgres, name, 2)
+    wait_ids(pipeline, 1, 2)
+    time.sleep(3 * HEARTBEAT_MS / 1000)
+    assert pipeline.running and pipeline.stop() == 0
+    twin.start().stopped_with("CHECKPOINT_MISMATCH", 5)
+
+
 def test_second_stops_while_the_first_lives(pipeline, twin, postgres, kafka, name):
     pipeline.start()
     pipeline.wait_streaming()

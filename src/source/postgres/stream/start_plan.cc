@@ -78,21 +78,6 @@ absl::Status check_identity(const ServerFacts& server, const SourceIdentity& bef
   return absl::OkStatus();
 }
 
-/// Two pipelines of one name, or one whose file was changed: a position says nothing about another slot's
-/// log.
-absl::Status check_owner(const ServerFacts& server, const std::string& slot_name,
-                         const SourceIdentity& before) {
-  const auto refuse_other = [&](std::string_view what, std::string_view theirs, std::string_view ours) {
-    return refuse(ReasonCode::kCheckpointMismatch, "postgres: the stored position belongs to ", what, " \"",
-                  theirs, "\", and the configuration says ", what, " \"", ours,
-                  "\". Set it back, or give one of two pipelines another name; `millrace position set` or "
-                  "`position reset` say where this one begins");
-  };
-  if (before.database != server.database) return refuse_other("database", before.database, server.database);
-  if (before.slot != slot_name) return refuse_other("slot", before.slot, slot_name);
-  return absl::OkStatus();
-}
-
 absl::Status check_slot(const ServerFacts& server, const std::string& name) {
   const SlotFacts& slot = *server.slot;
   if (slot.type != "logical" || slot.plugin != "pgoutput") {
@@ -166,6 +151,19 @@ absl::StatusOr<SourceIdentity> parse_identity(const std::string& json) {
   return identity;
 }
 
+absl::Status check_slot_is_its_own(const SourceIdentity& before, const std::string& database,
+                                   const std::string& slot_name) {
+  const auto refuse_other = [](std::string_view what, std::string_view theirs, std::string_view ours) {
+    return refuse(ReasonCode::kCheckpointMismatch, "postgres: the stored position belongs to ", what, " \"",
+                  theirs, "\", and the configuration says ", what, " \"", ours,
+                  "\". Set it back, or give one of two pipelines another name; `millrace position set` or "
+                  "`position reset` say where this one begins");
+  };
+  if (before.database != database) return refuse_other("database", before.database, database);
+  if (before.slot != slot_name) return refuse_other("slot", before.slot, slot_name);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<StartPlan> plan_start(const ServerFacts& server, const std::string& slot_name,
                                      SnapshotWish wish, const std::optional<SourceResume>& resume) {
   if (server.version_num < 130000) {
@@ -189,7 +187,9 @@ absl::StatusOr<StartPlan> plan_start(const ServerFacts& server, const std::strin
   if (resume && !resume->identity.empty()) {
     absl::StatusOr<SourceIdentity> identity = parse_identity(resume->identity);
     if (!identity.ok()) return with_reason(identity.status(), ReasonCode::kCheckpointCorrupt);
-    if (absl::Status status = check_owner(server, slot_name, *identity); !status.ok()) return status;
+    if (absl::Status status = check_slot_is_its_own(*identity, server.database, slot_name); !status.ok()) {
+      return status;
+    }
     before = *std::move(identity);
   }
   if (server.slot) {

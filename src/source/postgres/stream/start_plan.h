@@ -43,6 +43,11 @@ struct SourceIdentity {
 std::string to_json(const SourceIdentity& identity);
 absl::StatusOr<SourceIdentity> parse_identity(const std::string& text);
 
+/// CHECKPOINT_MISMATCH when a position was of another slot or database: two pipelines of one name, or one
+/// whose file was changed. It says nothing about another slot's log.
+absl::Status check_slot_is_its_own(const SourceIdentity& before, const std::string& database,
+                                   const std::string& slot_name);
+
 /// Decides. Every refusal says what is wrong, with both positions, and what to do; it carries a ReasonCode:
 /// CHECKPOINT_MISMATCH, SLOT_MISSING, SLOT_WRONG_PLUGIN, SLOT_WRONG_DATABASE, SLOT_INVALIDATED, SOURCE_GAP,
 /// SOURCE_HISTORY_CHANGED, WAL_LEVEL, SERVER_VERSION.
