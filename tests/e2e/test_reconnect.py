@@ -263,6 +263,24 @@ def test_notices_before_the_stream_do_not_delay_it(run, server):
     assert pipeline.stop() == 0
 
 
+def test_commits_that_wait_for_the_pipeline(run, server):
+    """As a synchronous standby: who altered a table keeps it locked until the pipeline has confirmed the commit."""
+    pipeline = counted(run, server, "synchronous")
+    pipeline.start().wait_streaming()
+    server.configure(synchronous_standby_names="*")
+    server.wait_for("select count(*) from pg_stat_replication where sync_state = 'sync'", 1)
+    altering = threading.Thread(target=server.execute, args=(
+        "alter table synchronous add more int default 7; insert into synchronous values (1, 1)",))
+    altering.start()
+    altering.join(10)
+    waits = altering.is_alive()
+    server.configure(synchronous_standby_names="")  # nobody waits any more
+    altering.join()
+    assert not waits
+    pipeline.wait_for_lines(1)
+    assert pipeline.stop() == 0
+
+
 # Readers that do not read
 
 

@@ -350,6 +350,23 @@ def test_table_that_is_dropped_before_its_rows_are_read(run, postgres):
         ("c", {"id": 2}, None, {"id": 2, "v": "a"}), ("d", {"id": 2}, {"id": 2, "v": None}, None), (None, {"id": 2})]
 
 
+def test_table_that_somebody_has_locked(run, postgres):
+    """A long migration holds its table: what was committed before comes all the same, of this table and of others."""
+    postgres.execute("create table held (id int primary key, v int default 5, w text default lower('A') || 'b',"
+                     "g int generated always as (id * 2) stored); create table held_not (id int primary key)")
+    pipeline = run("held", **{"table.include.list": r"public\.held\w*", "snapshot.mode": "no_data", "schemas.enable": True})
+    pipeline.start().wait_streaming()
+    assert pipeline.stop() == 0
+    with postgres.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        postgres.execute("insert into held (id) values (1); insert into held_not values (1)")
+        cursor.execute("lock table held in access exclusive mode")
+        events = pipeline.start().wait_for_lines(2, 20)
+        assert events[0]["value"]["payload"]["after"] == {"id": 1, "v": 5, "w": "ab"}
+        assert [field.get("default") for field in events[0]["value"]["schema"]["fields"][1]["fields"]][1] == 5
+        connection.rollback()
+    assert pipeline.stop() == 0
+
+
 def test_key_changes_its_columns(stream, postgres):
     postgres.execute("create table pk (id int primary key, n int not null)")
     capture = stream("pk")

@@ -22,14 +22,15 @@ std::string oid_array(std::span<const std::uint32_t> oids) {
 }
 
 // Four statements: tables, columns, keys, types. Source: PostgreSQL docs, pg_class, pg_attribute, pg_index,
-// pg_type.
+// pg_type. None may lock a table: who alters one keeps it locked until the commit, and the commit may wait
+// for us, as a synchronous standby. Named its table, pg_get_expr() locks it; a default has no need of that.
 std::string describe_sql(const std::string& oids) {
   return concat(R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ()",
                 oids, R"();
 SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '', a.attidentity <> '',
-       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END
+       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, 0) END
   FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attrelid = ANY ()",
                 oids, R"() AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum;
