@@ -343,9 +343,15 @@ class KafkaSink final : public RecordSink {
       return note_fatal();
     }
     const std::string_view place = place_of(record);
-    status_ = kafka::error_status(
+    absl::Status status = kafka::error_status(
         error, concat("a record for topic ", record.topic->name, place.empty() ? "" : " (", place,
                       place.empty() ? "" : ")", " was not taken"));
+    if (kafka::classify(error).handling == kafka::Handling::kRestart) {
+      // A producer that is done for refuses every record: what ended it is told in its events.
+      if (fatal_.ok()) fatal_ = std::move(status);
+      return note_fatal();
+    }
+    status_ = std::move(status);
   }
 
   // --- events
