@@ -129,7 +129,11 @@ class KafkaDownstream final : public Downstream {
         const rd_kafka_resp_err_t errors[] = {
             RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
             RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR};
-        kafka_.refuse(random.pick(errors), random.percent(30) ? -1 : static_cast<int>(random.between(1, 6)));
+        const rd_kafka_resp_err_t error = random.pick(errors);
+        if (random.percent(30)) kafka_.refuse_always(error);
+        std::deque<rd_kafka_resp_err_t> some(1 + random.below(6));
+        for (rd_kafka_resp_err_t& one : some) one = random.percent(80) ? error : RD_KAFKA_RESP_ERR_NO_ERROR;
+        kafka_.refuse(std::move(some));
         return true;
       }
       case StepKind::kRefuseBatch: {
@@ -138,11 +142,14 @@ class KafkaDownstream final : public Downstream {
             {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ReasonCode::kRecordTooLarge},
             {RD_KAFKA_RESP_ERR_INVALID_RECORD, ReasonCode::kRecordRefused}};
         const auto& [error, reason] = random.pick(errors);
-        excused_.insert({reason, ReasonCode::kDeliveryFailed});
-        kafka_.refuse(error, 1);
+        // The record's own failure, unless its report comes late.
+        excused_.insert(reason);
+        if (reports_stalled_) excused_.insert(ReasonCode::kDeliveryFailed);
+        kafka_.refuse({error});
         return true;
       }
       case StepKind::kStallReports:
+        reports_stalled_ = true;
         if (ModelProducer* const producer = any_producer(random))
           producer->stall_reports_until(now_us + random.between(1'000, 2'000'000));
         return true;
@@ -196,7 +203,8 @@ class KafkaDownstream final : public Downstream {
   // --- the invariants
 
   std::size_t durable(std::size_t partition) const override { return contents_.held(partition); }
-  bool holds_everything() const override { return contents_.hold_everything(); }
+  /// What is lost is held by nobody: who goes on all the same never gets done.
+  bool holds_everything() const override { return !over_ && contents_.hold_everything(); }
   std::size_t pieces_under_way() const override { return sink_ == nullptr ? 0 : sink_->pieces_under_way(); }
   bool excuses(const absl::Status& status) const override { return excused_.contains(reason_of(status)); }
   bool over() const override { return over_; }
@@ -261,6 +269,7 @@ class KafkaDownstream final : public Downstream {
   ModelPort* port_ = nullptr;  ///< The sink's.
   std::unique_ptr<WatchedSink> sink_;
   std::set<ReasonCode> excused_;
+  bool reports_stalled_ = false;
   bool over_ = false;
 };
 

@@ -24,12 +24,14 @@ ProduceReply ModelKafka::produce(const ProduceRequest& request) {
     return {random_.percent(50) ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
                                 : RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION};
   }
-  if (refusals_ != 0) {
-    if (refusals_ > 0) --refusals_;
-    if (refusal_ == RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND) (void)append(request, partition);
-    return {refusal_};
+  rd_kafka_resp_err_t error = refusal_;
+  if (!refusals_.empty()) {
+    error = refusals_.front();
+    refusals_.pop_front();
   }
-  return append(request, partition);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return append(request, partition);
+  if (error == RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND) (void)append(request, partition);
+  return {error};
 }
 
 ProduceReply ModelKafka::append(const ProduceRequest& request, Partition& partition) {
@@ -100,11 +102,6 @@ void ModelKafka::move_leaders_until(std::int64_t until_us) {
   }
 }
 
-void ModelKafka::refuse(rd_kafka_resp_err_t error, int times) {
-  refusal_ = error;
-  refusals_ = times;
-}
-
 void ModelKafka::cut(const std::string& topic, std::int32_t partition, std::int64_t end) {
   Partition& shorter = topics_.at(topic).partitions[static_cast<std::size_t>(partition)];
   shorter.end = std::min(shorter.end, end);
@@ -112,7 +109,8 @@ void ModelKafka::cut(const std::string& topic, std::int32_t partition, std::int6
 
 void ModelKafka::heal() {
   down_until_us_ = 0;
-  refusals_ = 0;
+  refusals_.clear();
+  refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   const std::int64_t now_us = clock_.monotonic_us();
   for (auto& [name, topic] : topics_) {
     for (Partition& partition : topic.partitions)

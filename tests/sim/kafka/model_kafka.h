@@ -98,8 +98,10 @@ class ModelKafka {
   void go_down_until(std::int64_t until_us) noexcept { down_until_us_ = until_us; }
   /// Leaders of some partitions are not ready until then.
   void move_leaders_until(std::int64_t until_us);
-  /// The next requests fail so, of any partition. Once, or (`times` < 0) until further notice.
-  void refuse(rd_kafka_resp_err_t error, int times);
+  /// The next requests to produce are answered so, of any partition; NO_ERROR takes one as usual.
+  void refuse(std::deque<rd_kafka_resp_err_t> errors) { refusals_ = std::move(errors); }
+  /// And all others, until heal().
+  void refuse_always(rd_kafka_resp_err_t error) noexcept { refusal_ = error; }
   bool remove(const std::string& topic) { return topics_.erase(topic) != 0; }
   /// The end of a partition moves back.
   void cut(const std::string& topic, std::int32_t partition, std::int64_t end);
@@ -131,7 +133,7 @@ class ModelKafka {
   std::int64_t down_until_us_ = 0;
   std::deque<std::pair<std::int64_t, ProduceRequest>> on_the_way_;
   rd_kafka_resp_err_t refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
-  int refusals_ = 0;
+  std::deque<rd_kafka_resp_err_t> refusals_;
 };
 
 }  // namespace millrace::sim

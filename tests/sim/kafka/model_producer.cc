@@ -37,7 +37,7 @@ ModelProducer::Lane& ModelProducer::lane(std::uint32_t topic, std::int32_t parti
 
 rd_kafka_resp_err_t ModelProducer::produce(std::uint32_t topic, std::int32_t partition, const Record& record,
                                            InFlightRecord* under_way) {
-  if (fatal_) return RD_KAFKA_RESP_ERR__FATAL;
+  if (is_fatal()) return fatal_;
   if (queued_ >= options_.queue_records_max) return RD_KAFKA_RESP_ERR__QUEUE_FULL;
   const std::int64_t now_us = kafka_.clock().monotonic_us();
   if (now_us < topics_[topic].known_from_us) {
@@ -54,7 +54,7 @@ rd_kafka_resp_err_t ModelProducer::produce(std::uint32_t topic, std::int32_t par
 
 std::int64_t ModelProducer::send_deadline_us(const Lane& lane) const {
   if (lane.again.empty() && lane.queue.empty()) return kNever;
-  if (fatal_ || new_epoch_ || lane.draining || lane.in_flight >= kInFlightMax) return kNever;
+  if (is_fatal() || new_epoch_ || lane.draining || lane.in_flight >= kInFlightMax) return kNever;
   const auto broker = static_cast<std::size_t>(kafka_.broker_of(lane.topic, lane.partition));
   std::int64_t from_us = std::max(lane.not_before_us, connections_[broker].back_until_us);
   if (lane.again.empty() && lane.queue.size() < options_.batch_records_max)
@@ -178,7 +178,7 @@ void ModelProducer::die() {
   }
   lanes_.clear();
   events_.clear();
-  fatal_ = true;
+  fatal_ = RD_KAFKA_RESP_ERR__DESTROY;
 }
 
 // --- answers
@@ -200,6 +200,13 @@ void ModelProducer::answered(Batch batch, const ProduceReply& reply) {
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
     case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+      retry(std::move(batch));
+      break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID:
+      // Nothing before it is in doubt: from the beginning of a new epoch.
+      new_epoch_ = true;
       retry(std::move(batch));
       break;
     case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
@@ -209,14 +216,14 @@ void ModelProducer::answered(Batch batch, const ProduceReply& reply) {
         retry(std::move(batch));
         break;
       }
-      fatal(reply.error, "sequence numbers do not follow");
-      for (const Message& message : batch.messages) report(message, reply.error, -1);
+      fatal(reply.error, "sequence numbers do not follow", &batch, reply.error);
       break;
     default:
       // For good: what follows would leave a gap.
-      fatal(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, concat("a batch failed: ", rd_kafka_err2name(reply.error),
-                                                         ": unable to satisfy gap-less guarantee"));
-      for (const Message& message : batch.messages) report(message, reply.error, -1);
+      fatal(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE,
+            concat("a batch failed: ", rd_kafka_err2name(reply.error),
+                   ": unable to satisfy gap-less guarantee"),
+            &batch, reply.error);
   }
   if (lane.in_flight == 0) lane.draining = false;
   begin_epoch_when_drained();
@@ -241,8 +248,9 @@ void ModelProducer::succeeded(Batch& batch, std::int64_t offset) {
 
 void ModelProducer::retry(Batch batch) {
   Lane& lane = *batch.lane;
-  if (fatal_) {
-    for (const Message& message : batch.messages) report(message, RD_KAFKA_RESP_ERR__FATAL, -1);
+  if (is_fatal()) {
+    if (random_.percent(20)) return;  // some are never heard of again
+    for (const Message& message : batch.messages) report(message, RD_KAFKA_RESP_ERR__PURGE_QUEUE, -1);
     return;
   }
   lane.draining = true;
@@ -267,20 +275,27 @@ void ModelProducer::begin_epoch_when_drained() {
 }
 
 void ModelProducer::fail_for_good(rd_kafka_resp_err_t error) {
-  fatal(error, "the model's producer cannot go on");
+  fatal(error, "the model's producer cannot go on", nullptr, error);
 }
 
-void ModelProducer::fatal(rd_kafka_resp_err_t error, std::string words) {
-  if (std::exchange(fatal_, true)) return;
-  ProducerEvent event;
-  event.kind = ProducerEvent::Kind::kFatal;
-  event.error = error;
-  event.words = std::move(words);
-  tell(std::move(event));
-  // What is queued is purged; what is under way gets its answer.
+void ModelProducer::fatal(rd_kafka_resp_err_t error, std::string words, const Batch* batch,
+                          rd_kafka_resp_err_t batch_error) {
+  const bool first = !is_fatal();
+  if (first) {
+    fatal_ = error;
+    ProducerEvent event;
+    event.kind = ProducerEvent::Kind::kFatal;
+    event.error = error;
+    event.words = std::move(words);
+    tell(std::move(event));
+  }
+  if (batch != nullptr) {
+    for (const Message& message : batch->messages) report(message, batch_error, -1);
+  }
+  if (!first) return;
   for (auto& [key, lane] : lanes_) {
-    for (Batch& batch : std::exchange(lane.again, {})) {
-      for (const Message& message : batch.messages) report(message, RD_KAFKA_RESP_ERR__PURGE_QUEUE, -1);
+    for (Batch& waiting : std::exchange(lane.again, {})) {
+      for (const Message& message : waiting.messages) report(message, RD_KAFKA_RESP_ERR__PURGE_QUEUE, -1);
     }
     for (const Message& message : std::exchange(lane.queue, {}))
       report(message, RD_KAFKA_RESP_ERR__PURGE_QUEUE, -1);

@@ -98,7 +98,11 @@ class ModelProducer final : public ProducerPort {
   void answered(Batch batch, const ProduceReply& reply);
   void succeeded(Batch& batch, std::int64_t offset);
   void retry(Batch batch);
-  void fatal(rd_kafka_resp_err_t error, std::string words);
+  bool is_fatal() const noexcept { return fatal_ != RD_KAFKA_RESP_ERR_NO_ERROR; }
+  /// @param batch  whose failure it is; may be nullptr. Of what is queued nothing is sent any more; what is
+  /// under way gets its answer.
+  void fatal(rd_kafka_resp_err_t error, std::string words, const Batch* batch,
+             rd_kafka_resp_err_t batch_error);
   void begin_epoch_when_drained();
   void report(const Message& message, rd_kafka_resp_err_t error, std::int64_t offset);
   void tell(ProducerEvent event);
@@ -108,8 +112,8 @@ class ModelProducer final : public ProducerPort {
   Random random_;
   const std::uint64_t id_;
   std::int32_t epoch_ = 0;
-  bool new_epoch_ = false;  ///< Once nothing is under way.
-  bool fatal_ = false;
+  bool new_epoch_ = false;                                  ///< Once nothing is under way.
+  rd_kafka_resp_err_t fatal_ = RD_KAFKA_RESP_ERR_NO_ERROR;  ///< Why nothing is sent any more.
 
   struct OpenTopic {
     std::string name;
