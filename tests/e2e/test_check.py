@@ -264,6 +264,18 @@ def test_settings_of_the_server(run, pg_version, name):
                 reader.wait()
 
 
+def test_table_that_somebody_has_locked(run, server):
+    server.psql("create table kept (id int primary key); create publication kept for table kept")
+    pipeline = run("kept", server, **{"snapshot.mode": "no_data"})
+    with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("lock table kept in access exclusive mode")
+        code, findings = check(pipeline)
+        bad = [finding for finding in findings if finding["severity"] == "error"]
+        assert code == 1 and bad and all("check again when it has ended" in finding["fix"] for finding in bad), findings
+        connection.rollback()
+    assert check(pipeline)[0] == 0
+
+
 def test_slot_that_another_reads(run, server):
     server.psql("create table busy (id int primary key); create publication busy for table busy;"
                 "select pg_create_logical_replication_slot('busy', 'pgoutput');")

@@ -96,6 +96,9 @@ void CheckContext::failed(std::string_view id, std::string subject, const absl::
     fix = problem.substr(at + kMark.size());
     problem.resize(at);
   }
+  if (problem.find("[SQLSTATE 55P03]") != std::string::npos) {
+    fix = "a transaction has locked a table, as ALTER TABLE does: check again when it has ended";
+  }
   error(id, reason_of(status), std::move(subject), std::move(problem), std::move(fix));
 }
 
@@ -121,6 +124,8 @@ std::vector<CheckFinding> run_check(const PipelineConfig& config) {
   }
   CheckContext context{config, **connection, findings, (*connection)->server_version(), false, {}, {}, {}};
   tell_connection(context, server);
+  // The server's own views lock the tables they tell of, and somebody may have locked one for hours.
+  if (!context.ask("limit the wait for locks", "SET lock_timeout = '3s'")) return findings;
   if (context.version < kOldestServer) {
     context.error("server_version", ReasonCode::kServerVersion, "server version",
                   concat("PostgreSQL ", context.version / 10000, " is too old"),
