@@ -93,8 +93,10 @@ class KafkaRun:
         self.workload.drop()
 
     def start(self):
+        """Returns when the position behind the snapshot is stored and told: whatever happens then, there is no other snapshot."""
         self.pipeline.start()
         self.pipeline.wait_streaming(180)
+        self.wait_told(120)
         return self
 
     def writing(self, pause_s=0.02):

@@ -15,8 +15,6 @@ FULL = bool(os.environ.get("MILLRACE_FULL"))
 SEED = int(os.environ.get("MILLRACE_SEED", "7"))
 KILLS = 200 if FULL else 12
 
-pytestmark = pytest.mark.full
-
 
 @pytest.fixture(scope="module", autouse=True)
 def small_decoding_memory(postgres):
@@ -49,7 +47,7 @@ def test_without_kills_each_record_once(millrace, postgres, kafka, tmp_path):
 def test_killed_at_random(millrace, postgres, kafka, tmp_path):
     source = random.Random(SEED)
     with KafkaRun(millrace, postgres, kafka, tmp_path, "random_kills") as run:
-        run.pipeline.start()
+        run.start()
         with run.writing(pause_s=0.05):
             for _ in range(KILLS):
                 time.sleep(source.choice([0.05, 0.3, 1.0, 2.0]) * source.uniform(0.5, 1.5))
@@ -119,7 +117,7 @@ def test_broker_restarted_again_and_again(millrace, postgres, kafka, tmp_path, m
 def test_both_killed_at_random(millrace, postgres, kafka, tmp_path):
     source = random.Random(SEED)
     with KafkaRun(millrace, postgres, kafka, tmp_path, "both_killed") as run:
-        run.pipeline.start()
+        run.start()
         with run.writing(pause_s=0.05):
             for n in range(KILLS // 2):
                 time.sleep(source.uniform(0.1, 2))

@@ -7,7 +7,6 @@
 """
 
 import threading
-import time
 
 import confluent_kafka
 from confluent_kafka import admin as kafka_admin
@@ -32,7 +31,6 @@ class ToldPosition:
         self.failed_looks = 0
         self.went_back = []
         self.admin = kafka_admin.AdminClient({"log_level": 0, "socket.timeout.ms": 2000, **client})
-        self.partitions = []
         self.stopping = threading.Event()
 
     def __enter__(self):
@@ -46,7 +44,6 @@ class ToldPosition:
 
     def _watch(self):
         connection = None
-        topics_at = 0
         while not self.stopping.is_set():
             try:
                 if connection is None:
@@ -55,11 +52,7 @@ class ToldPosition:
                     cursor.execute("select confirmed_flush_lsn::text from pg_replication_slots where slot_name = %s", [self.slot])
                     found = cursor.fetchone()
                 if found and found[0]:
-                    told = lsn_number(found[0])
-                    if time.monotonic() > topics_at:
-                        self.partitions = self._find_partitions()
-                        topics_at = time.monotonic() + 0.5
-                    self._take(told, self._ends())
+                    self._take(lsn_number(found[0]))
             except confluent_kafka.KafkaException:
                 self.failed_looks += 1
             except Exception:  # the server is away, or a look broke off: the next one connects anew
@@ -69,20 +62,21 @@ class ToldPosition:
         if connection is not None:
             connection.close()
 
-    def _take(self, told, ends):
+    def _take(self, told):
         self.looks += 1
         if self.samples and told < self.samples[-1][0]:
             self.went_back.append((self.samples[-1][0], told))
         if not self.samples or self.samples[-1][0] != told:
-            self.samples.append((told, ends))
+            # All of it after the look at the server: a topic that was made since the one before counts, too.
+            self.samples.append((told, self._ends(self._find_partitions())))
 
     def _find_partitions(self):
         topics = self.admin.list_topics(timeout=2).topics
         return [confluent_kafka.TopicPartition(name, number) for name, topic in topics.items() if name.startswith(self.prefix)
                 for number in topic.partitions]
 
-    def _ends(self):
-        asked = {partition: kafka_admin.OffsetSpec.latest() for partition in self.partitions}
+    def _ends(self, partitions):
+        asked = {partition: kafka_admin.OffsetSpec.latest() for partition in partitions}
         found = self.admin.list_offsets(asked, request_timeout=2) if asked else {}
         ends = {(partition.topic, partition.partition): future.result(3).offset for partition, future in found.items()}
         if any(end < 0 for end in ends.values()):  # what librdkafka says when the connection is lost meanwhile

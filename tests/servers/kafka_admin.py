@@ -13,6 +13,8 @@ import confluent_kafka
 from confluent_kafka import admin as kafka_admin
 
 PATIENCE = 30
+MOVING = (confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION, confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE,
+          confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,13 +139,19 @@ class KafkaAdmin:
         wanted = {partition: kafka_admin.OffsetSpec.latest() for partition in chosen}
         deadline = time.monotonic() + PATIENCE
         while wanted:
-            futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=PATIENCE)
-            ends = {partition.partition: future.result(PATIENCE).offset for partition, future in futures.items()}
-            if all(end >= 0 for end in ends.values()):
-                return ends
-            # A connection was lost meanwhile: librdkafka says so by an offset below zero.
+            try:
+                futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=PATIENCE)
+                ends = {partition.partition: future.result(PATIENCE).offset for partition, future in futures.items()}
+                if all(end >= 0 for end in ends.values()):  # librdkafka's word for a connection that was lost meanwhile
+                    return ends
+                failure = TimeoutError(f"{topic} tells no ends: {ends}")
+            except confluent_kafka.KafkaException as error:  # a topic just made, a leader that moves
+                if not error.args[0].retriable() and error.args[0].code() not in MOVING:
+                    raise
+                failure = error
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{topic} tells no ends: {ends}")
+                raise failure
+            time.sleep(0.1)
         return {}
 
     def read(self, topic, committed=True, timeout=60):
