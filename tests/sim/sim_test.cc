@@ -3,6 +3,7 @@
 // sim_test --seed=N [--steps=LIST] [--log]  one seed, shortened when it fails; --here: for a debugger
 // sim_test --from=N --seeds=M               a range
 // sim_test --history=MODE --seed=N          for conformance/run: SQL, and what the model sends for it
+// sim_test --broker --seed=N                for conformance/run_kafka: requests, and what the model answers
 //
 // MILLRACE_SIM_SEEDS says how many seeds the smoke run takes, MILLRACE_SIM_PROCESSES how many at a time.
 #include <absl/strings/numbers.h>
@@ -19,6 +20,7 @@
 #include "base/concat.h"
 #include "base/log.h"
 #include "sim/conformance/history.h"
+#include "sim/kafka/conformance/broker_script.h"
 #include "sim/runner.h"
 #include "sim/shrink.h"
 
@@ -127,6 +129,7 @@ int main(int argc, char** argv) {
   bool has_steps = false;
   const char* history = nullptr;
   bool here = false;
+  bool broker = false;
   LogLevel level = LogLevel::kOff;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
@@ -144,6 +147,8 @@ int main(int argc, char** argv) {
       seeds = count;
     } else if (const char* mode_text = value("--history=")) {
       history = mode_text;
+    } else if (argument == "--broker") {
+      broker = true;
     } else if (argument == "--here") {
       here = true;
     } else if (argument == "--log") {
@@ -155,6 +160,7 @@ int main(int argc, char** argv) {
   }
   configure_log(level, LogFormat::kJson);
   if (history != nullptr) return sim::print_history(sim::number_or(seed, 1), history);
+  if (broker) return sim::print_broker_script(sim::number_or(seed, 1));
   if (seed != nullptr) return sim::run_one(sim::number_or(seed, 1), has_steps ? &steps : nullptr, here);
   if (seeds != nullptr) {
     std::string failures;
