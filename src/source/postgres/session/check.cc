@@ -124,14 +124,14 @@ std::vector<CheckFinding> run_check(const PipelineConfig& config) {
   }
   CheckContext context{config, **connection, findings, (*connection)->server_version(), false, {}, {}, {}};
   tell_connection(context, server);
-  // The server's own views lock the tables they tell of, and somebody may have locked one for hours.
-  if (!context.ask("limit the wait for locks", "SET lock_timeout = '3s'")) return findings;
   if (context.version < kOldestServer) {
     context.error("server_version", ReasonCode::kServerVersion, "server version",
                   concat("PostgreSQL ", context.version / 10000, " is too old"),
                   "upgrade the server to 13 or newer");
     return findings;
   }
+  // The server's own views lock the tables they tell of, and somebody may have locked one for hours.
+  if (!context.ask("limit the wait for locks", "SET lock_timeout = '3s'")) return findings;
   check_replication_login(context, interrupt);
   absl::StatusOr<std::optional<SlotFacts>> slot = read_slot(**connection, config.slot.name);
   absl::StatusOr<std::optional<PublicationFacts>> publication =
