@@ -13,8 +13,6 @@ from kafka import KafkaServer, free_ports
 from kafka_run import NONE, KafkaPipeline, KafkaRun
 from proxy import Proxy
 
-pytestmark = pytest.mark.full
-
 
 @pytest.fixture(scope="module")
 def kafka():
@@ -91,6 +89,7 @@ NONSENSE = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", NONSENSE)
 def test_server_that_is_no_broker(pipeline, postgres, kind):
     postgres.execute(f"create table nonsense_{kind} (id int primary key)")
@@ -106,6 +105,7 @@ def test_server_that_is_no_broker(pipeline, postgres, kind):
     server.close()
 
 
+@pytest.mark.full
 def test_metadata_that_name_nobody(pipeline, postgres):
     """The broker says that it lives where nobody does."""
     port, = free_ports(1)
@@ -119,6 +119,7 @@ def test_metadata_that_name_nobody(pipeline, postgres):
         assert one.stop() == 0
 
 
+@pytest.mark.full
 def test_network_breaks_in_the_middle(millrace, postgres, behind_proxy, tmp_path):
     """Connections are cut and reset, stand still, and come in pieces of some bytes."""
     kafka, proxy = behind_proxy

@@ -11,7 +11,6 @@ from kafka import AUTHORIZED, REPLICATED, KafkaServer
 from kafka_run import KafkaPipeline
 
 TOPIC = "millrace-checkpoints"
-pytestmark = pytest.mark.full
 TOOLS = {
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
     "kafka-configs.sh": "kafka.admin.ConfigCommand",
@@ -110,12 +109,14 @@ def test_nobody_is_fenced(make, kafka, postgres):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_nobody_listens(make):
     code, findings = check(make({"bootstrap.servers": "127.0.0.1:1"}))
     assert code == 1 and [finding["reason"] for finding in bad(findings)] == ["KAFKA_UNREACHABLE"], findings
     assert findings[0]["subject"] == "kafka 127.0.0.1:1"
 
 
+@pytest.mark.full
 def test_broker_that_advertises_a_wrong_address(make):
     with KafkaServer({"advertised.listeners": "PLAINTEXT://127.0.0.1:1"}) as kafka:
         code, findings = check(make(kafka.client()))
@@ -127,6 +128,7 @@ def test_broker_that_advertises_a_wrong_address(make):
 # The checkpoint topic
 
 
+@pytest.mark.full
 def test_checkpoint_topic_that_deletes(make, kafka):
     pipeline = make(kafka.client())
     kafka.admin.create_topic(f"{pipeline.name}-positions", config={"cleanup.policy": "delete"})
@@ -151,6 +153,7 @@ def test_checkpoint_topic_of_several_partitions(make, kafka):
 # Target topics
 
 
+@pytest.mark.full
 def test_topic_that_must_exist(make, kafka):
     pipeline = make(kafka.client(), **{"topic.creation.enable": False, "topic.creation.default.partitions": None})
     code, findings = check(pipeline)
@@ -175,6 +178,7 @@ def test_compacted_topic_of_a_table_without_a_key(make, kafka, postgres):
     assert code == 0 and the_one(bad(findings, "warning"), "no tombstones")["fix"] == "tombstones.on.delete: true"
 
 
+@pytest.mark.full
 def test_rows_that_a_topic_does_not_take(make, kafka, postgres):
     pipeline = make(kafka.client())
     postgres.execute(f"alter table {pipeline.name} alter v set storage external")
@@ -188,6 +192,7 @@ def test_rows_that_a_topic_does_not_take(make, kafka, postgres):
     assert none(check(pipeline)[1], "RECORD_TOO_LARGE")
 
 
+@pytest.mark.full
 def test_copies(make):
     with KafkaServer(REPLICATED) as first, KafkaServer(REPLICATED, joins=first) as second:
         pipeline = make(first.client())
@@ -218,17 +223,20 @@ def guarded():
         yield server
 
 
+@pytest.mark.full
 def test_wrong_password(make, guarded):
     code, findings = check(make(guarded.sasl_client(password="wrong")))
     assert code == 1 and [finding["reason"] for finding in bad(findings)] == ["KAFKA_AUTH_FAILED"], findings
     assert "kafka.sasl.password" in findings[0]["fix"] and "wrong" not in json.dumps(findings)
 
 
+@pytest.mark.full
 def test_certificate_that_is_not_trusted(make, guarded):
     code, findings = check(make(guarded.sasl_client() | {"ssl.ca.location": "/etc/ssl/certs"}))
     assert code == 1 and [finding["reason"] for finding in bad(findings)] == ["KAFKA_TLS_FAILED"], findings
 
 
+@pytest.mark.full
 def test_every_right_that_is_missing_is_named(make, guarded):
     """The commands are run as printed, until nothing is missing; then the pipeline runs."""
     pipeline = make(guarded.sasl_client())

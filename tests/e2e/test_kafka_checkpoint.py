@@ -16,7 +16,6 @@ from kafka import AUTHORIZED, KafkaServer
 from kafka_run import KafkaPipeline
 
 TOPIC = "millrace-checkpoints"
-pytestmark = pytest.mark.full
 HEARTBEAT_MS = 300
 
 
@@ -165,6 +164,7 @@ def test_restart_goes_on_behind_it(pipeline, postgres, kafka, name):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_server_is_told_no_more_than_the_one_before(pipeline, postgres, kafka, name):
     """Looked at while it runs: what the server confirms stands in the topic before, as the previous one at most."""
     pipeline.start()
@@ -179,6 +179,7 @@ def test_server_is_told_no_more_than_the_one_before(pipeline, postgres, kafka, n
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_killed_again_and_again(pipeline, postgres, kafka, name):
     """kill -9, also in the middle of transactions: each next start aborts what was left open and reads the position."""
     expected = []
@@ -197,6 +198,7 @@ def test_killed_again_and_again(pipeline, postgres, kafka, name):
     assert list(dict.fromkeys(ids(pipeline))) == [*expected, 100]
 
 
+@pytest.mark.full
 def test_pipelines_share_the_topic(make, pipeline, postgres, kafka, name):
     """One is named like a key of the other's, almost."""
     other = make(f"{name}.previous", **{"slot.name": f"{name}_2", "publication.name": f"{name}_2", "topic.prefix": f"{name}_2"})
@@ -274,6 +276,7 @@ def test_second_stops_while_the_first_lives(pipeline, twin, postgres, kafka, nam
     assert twin.stop() == 0
 
 
+@pytest.mark.full
 def test_sign_of_life_from_another_machine(pipeline, twin, postgres, kafka, name):
     """The owner cannot be looked up in /proc: its heartbeat tells, although it has nothing to store."""
     unshared = ["unshare", "--pid", "--fork", "--kill-child"]
@@ -292,6 +295,7 @@ def test_sign_of_life_from_another_machine(pipeline, twin, postgres, kafka, name
     assert pipeline.running and pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_dead_owner_on_another_machine_is_waited_for(pipeline, postgres, kafka, name):
     pipeline.configure(**{"checkpoint.conflict": "stop"})
     pipeline.start()
@@ -320,6 +324,7 @@ def test_dead_owner_on_this_machine_is_not(pipeline, postgres, kafka, name):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_both_at_once(pipeline, twin, postgres, kafka, name):
     """Whichever policy: exactly one goes on."""
     pipeline.start()
@@ -341,6 +346,7 @@ def test_both_at_once(pipeline, twin, postgres, kafka, name):
         assert winner.running and winner.stop() == 0
 
 
+@pytest.mark.full
 def test_frozen_first_finds_itself_fenced(pipeline, twin, postgres, kafka, name):
     """A virtual machine that was paused: whatever it thinks to have, it stores nothing any more."""
     pipeline.start()
@@ -371,6 +377,7 @@ def test_frozen_first_finds_itself_fenced(pipeline, twin, postgres, kafka, name)
 # Kafka in trouble
 
 
+@pytest.mark.full
 def test_broker_away_while_it_runs(pipeline, postgres, name, kafka):
     pipeline.start()
     pipeline.wait_streaming()
@@ -388,6 +395,7 @@ def test_broker_away_while_it_runs(pipeline, postgres, name, kafka):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_broker_frozen_for_longer_than_a_transaction(pipeline, postgres, name, kafka):
     """The coordinator gives up our transaction and fences it: that is no other instance."""
     pipeline.start()
@@ -407,6 +415,7 @@ def test_broker_frozen_for_longer_than_a_transaction(pipeline, postgres, name, k
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_stop_while_the_broker_is_away(pipeline, postgres, name, kafka):
     pipeline.start()
     pipeline.wait_streaming()
@@ -425,12 +434,14 @@ def test_stop_while_the_broker_is_away(pipeline, postgres, name, kafka):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_no_broker_at_the_start(pipeline, postgres, name, kafka):
     pipeline.configure(**{"kafka.bootstrap.servers": "127.0.0.1:1", "errors.max.retries": 0})
     pipeline.start()
     pipeline.stopped_with("KAFKA_UNREACHABLE", 4, timeout=60)
 
 
+@pytest.mark.full
 def test_topic_deleted_while_it_runs(pipeline, postgres, name, kafka):
     topic = f"positions-{name}"
     pipeline.configure(**{"checkpoint.topic": topic})
@@ -491,6 +502,7 @@ def test_damaged_newest_falls_back_to_the_one_before(pipeline, postgres, kafka, 
     assert checkpoint(stored(kafka, name)["previous"])["phase"] == "streaming"
 
 
+@pytest.mark.full
 def test_both_damaged_stops(pipeline, postgres, kafka, name):
     run_and_stop(pipeline, postgres, name, 1)
     state = stored(kafka, name)
@@ -499,6 +511,7 @@ def test_both_damaged_stops(pipeline, postgres, kafka, name):
     assert name in pipeline.stopped_with("CHECKPOINT_CORRUPT", 5)
 
 
+@pytest.mark.full
 def test_records_of_an_aborted_transaction_do_not_count(pipeline, postgres, kafka, name):
     import confluent_kafka
     run_and_stop(pipeline, postgres, name, 1)
@@ -512,6 +525,7 @@ def test_records_of_an_aborted_transaction_do_not_count(pipeline, postgres, kafk
     assert ids(pipeline) == [1, 2]
 
 
+@pytest.mark.full
 def test_open_transaction_of_another_is_waited_for(pipeline, postgres, kafka, name):
     """It hides what was committed behind it. The position that is read is the last one all the same."""
     import confluent_kafka
@@ -531,6 +545,7 @@ def test_open_transaction_of_another_is_waited_for(pipeline, postgres, kafka, na
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_long_topic_is_read_from_its_end(pipeline, postgres, kafka, name):
     run_and_stop(pipeline, postgres, name, 1)
     kafka.admin.produce(TOPIC, ((f"filler-{i % 7}", "x" * 100) for i in range(60_000)))
@@ -586,6 +601,7 @@ def test_reset_leaves_tombstones_and_the_next_start_is_a_first_one(pipeline, pos
     assert pipeline.changes() == [("c", 1), ("r", 1), ("c", 2)]
 
 
+@pytest.mark.full
 def test_set_and_reset_refuse_a_pipeline_that_runs(pipeline, postgres, kafka, name):
     pipeline.start()
     pipeline.wait_streaming()
@@ -607,6 +623,7 @@ def test_reset_of_nothing(pipeline, kafka, name):
 # Rights
 
 
+@pytest.mark.full
 def test_rights(make, name):
     """Which are needed, one by one, and what is said of each."""
     with KafkaServer(AUTHORIZED, sasl=True) as kafka:

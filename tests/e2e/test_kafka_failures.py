@@ -17,8 +17,6 @@ from kafka_run import NONE, PARTITIONS, KafkaPipeline, KafkaRun, Shape
 FULL = bool(os.environ.get("MILLRACE_FULL"))
 AWAY_S = 60 if FULL else 8
 
-pytestmark = pytest.mark.full
-
 
 @pytest.fixture(scope="module")
 def kafka():
@@ -78,6 +76,7 @@ def trouble(pipeline, words, timeout=60):
 # What passes.
 
 
+@pytest.mark.full
 def test_broker_away(millrace, postgres, kafka, tmp_path):
     with KafkaRun(millrace, postgres, kafka, tmp_path, "away") as run:
         run.start()
@@ -94,6 +93,7 @@ def test_broker_away(millrace, postgres, kafka, tmp_path):
         run.judge(repeats=NONE)
 
 
+@pytest.mark.full
 def test_broker_away_at_the_start(millrace, postgres, kafka, tmp_path):
     with KafkaRun(millrace, postgres, kafka, tmp_path, "away_at_start") as run:
         kafka.stop()
@@ -107,7 +107,7 @@ def test_broker_away_at_the_start(millrace, postgres, kafka, tmp_path):
         run.judge(repeats=NONE)
 
 
-@pytest.mark.parametrize("mode", ["stop", "kill"])
+@pytest.mark.parametrize("mode", ["stop", pytest.param("kill", marks=pytest.mark.full)])
 def test_broker_restarted(millrace, postgres, kafka, tmp_path, mode):
     with KafkaRun(millrace, postgres, kafka, tmp_path, f"restarted_{mode}") as run:
         run.start()
@@ -155,6 +155,7 @@ def test_health_is_red_while_kafka_is_away(millrace, postgres, kafka, tmp_path):
 REPLICATED_TOPICS = {"topic.creation.default.replication.factor": 2}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("mode", ["stop", "kill"])
 def test_leader_moved(millrace, postgres, cluster, tmp_path, mode):
     """Leaders of the second broker's partitions go to the first, and come back."""
@@ -179,6 +180,7 @@ def test_leader_moved(millrace, postgres, cluster, tmp_path, mode):
         run.judge(repeats=NONE)
 
 
+@pytest.mark.full
 def test_not_enough_replicas(millrace, postgres, cluster, tmp_path):
     first, second = cluster
     with KafkaRun(millrace, postgres, first, tmp_path, "replicas", **REPLICATED_TOPICS, **{
@@ -202,6 +204,7 @@ def test_not_enough_replicas(millrace, postgres, cluster, tmp_path):
         run.judge(repeats=NONE)
 
 
+@pytest.mark.full
 def test_quota_throttles(millrace, postgres, kafka, tmp_path):
     """The broker holds its answers back: slower, and nothing else."""
     quota = ["kafka.admin.ConfigCommand", "--bootstrap-server", kafka.bootstrap, "--alter", "--entity-type", "clients",
@@ -219,6 +222,7 @@ def test_quota_throttles(millrace, postgres, kafka, tmp_path):
         run.judge(repeats=NONE)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 def test_disk_full(millrace, postgres, tmp_path):
     """The broker's log folder goes offline, and with it the broker; then there is room again."""
@@ -263,6 +267,7 @@ def test_topic_appears_in_time(one_table, kafka):
 # What stays until somebody changes something.
 
 
+@pytest.mark.full
 def test_unknown_topic(one_table, kafka):
     pipeline = one_table("unknown", kafka.client(), **{"topic.creation.enable": False})
     pipeline.start().wait_streaming()
@@ -276,6 +281,7 @@ def test_unknown_topic(one_table, kafka):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_topic_deleted_while_it_runs(one_table, kafka):
     """What was in it is gone: nobody goes on as if nothing had happened."""
     pipeline = one_table("deleted", kafka.client())
@@ -305,7 +311,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("how", LOSSES)
+@pytest.mark.parametrize("how", ["deleted", *(pytest.param(how, marks=pytest.mark.full) for how in ("made_anew", "cut"))])
 def test_topic_lost_data(one_table, kafka, how):
     """Between two runs. Whoever sets the position accepts it."""
     pipeline = one_table(f"lost_{how}", kafka.client())
@@ -343,6 +349,7 @@ def test_topic_that_nothing_was_delivered_to_may_go(one_table, kafka):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_topic_authorization(one_table, secured):
     """Neither topic may be written; then it may; then no more."""
     admin = secured.admin
@@ -369,6 +376,7 @@ def test_topic_authorization(one_table, secured):
     assert pipeline.stop() == 0
 
 
+@pytest.mark.full
 def test_no_right_to_create(one_table, secured):
     for right in (("idempotent_write", {"cluster": True}), ("all", {"topic": "millrace-checkpoints"}),
                   ("all", {"transactional_id": "millrace-", "prefix": True})):
@@ -380,6 +388,7 @@ def test_no_right_to_create(one_table, secured):
     assert pipeline.topic in last
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"])
 def test_authentication(one_table, secured, mechanism):
     name = f"login_{mechanism[-3:].lower()}"
@@ -399,6 +408,7 @@ def test_authentication(one_table, secured, mechanism):
     assert "app-secret" not in wrong.log_file.read_text()
 
 
+@pytest.mark.full
 def test_foreign_certificate(one_table, secured):
     client = secured.sasl_client() | {"ssl.ca.location": secured.certificates.other_ca}
     pipeline = one_table("untrusted", client)
@@ -464,6 +474,7 @@ def test_compacted_topic_and_no_key(millrace, postgres, kafka, tmp_path):
 # Two of the same name.
 
 
+@pytest.mark.full
 def test_fenced(millrace, postgres, kafka, tmp_path):
     """The second instance takes over; the first one says that it was fenced, and stops."""
     with KafkaRun(millrace, postgres, kafka, tmp_path, "twins") as run:
@@ -482,6 +493,7 @@ def test_fenced(millrace, postgres, kafka, tmp_path):
         run.judge()
 
 
+@pytest.mark.full
 def test_not_taken_over(millrace, postgres, kafka, tmp_path):
     with KafkaRun(millrace, postgres, kafka, tmp_path, "alone", **{"checkpoint.conflict": "stop"}) as run:
         run.start()
@@ -496,6 +508,7 @@ def test_not_taken_over(millrace, postgres, kafka, tmp_path):
         run.judge(repeats=NONE)
 
 
+@pytest.mark.full
 def test_frozen_instance_comes_back_and_is_fenced(millrace, postgres, kafka, tmp_path):
     """A zombie: stopped in the middle of its work, replaced, let go. It stores and tells nothing any more."""
     with KafkaRun(millrace, postgres, kafka, tmp_path, "zombie") as run:

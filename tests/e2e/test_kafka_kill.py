@@ -35,6 +35,7 @@ def cluster():
         yield first, second
 
 
+@pytest.mark.full
 def test_without_kills_each_record_once(millrace, postgres, kafka, tmp_path):
     with KafkaRun(millrace, postgres, kafka, tmp_path, "unhurt", shape=Shape(writers=8)) as run:
         run.start()
@@ -57,6 +58,7 @@ def test_killed_at_random(millrace, postgres, kafka, tmp_path):
         print(result.report())
 
 
+@pytest.mark.full
 def test_killed_while_it_catches_up(millrace, postgres, kafka, tmp_path):
     """A backlog: the producer's queue is full whenever it dies."""
     source = random.Random(SEED)
@@ -102,6 +104,7 @@ def test_killed_while_it_stops(millrace, postgres, kafka, tmp_path):
         run.judge()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("mode", ["stop", "kill"])
 def test_broker_restarted_again_and_again(millrace, postgres, kafka, tmp_path, mode):
     """The program lives on: not one record twice."""
@@ -114,6 +117,7 @@ def test_broker_restarted_again_and_again(millrace, postgres, kafka, tmp_path, m
         run.judge(repeats=NONE)
 
 
+@pytest.mark.full
 def test_both_killed_at_random(millrace, postgres, kafka, tmp_path):
     source = random.Random(SEED)
     with KafkaRun(millrace, postgres, kafka, tmp_path, "both_killed") as run:
@@ -131,6 +135,7 @@ def test_both_killed_at_random(millrace, postgres, kafka, tmp_path):
         run.judge()
 
 
+@pytest.mark.full
 def test_killed_and_frozen_with_two_brokers(millrace, postgres, cluster, tmp_path):
     """One of two brokers is killed, restarted or frozen; its partitions move there and back."""
     source = random.Random(SEED)

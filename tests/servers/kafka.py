@@ -50,6 +50,9 @@ PROPERTIES = {
     "num.network.threads": 2,
     "num.io.threads": 4,
     "background.threads": 2,
+    # What was killed may register again when its session has ended: 9 s by default.
+    "broker.session.timeout.ms": 4000,
+    "broker.heartbeat.interval.ms": 1000,
 }
 # For clusters of two that must outlive one of them.
 REPLICATED = {
