@@ -80,8 +80,7 @@ std::vector<Setting> defaults(Purpose purpose, const ClientOptions& options) {
   };
   if (purpose == Purpose::kProducer) {
     all.push_back({"message.max.bytes", std::string(kRecordBytesMax)});
-    // The sink gathers while requests are under way: what it hands over may go at once.
-    all.push_back({"linger.ms", "0"});
+    all.push_back({"linger.ms", options.gathers ? "1" : "0"});
     all.push_back({"statistics.interval.ms", "5000"});
   }
   if (purpose == Purpose::kCheckpointProducer) all.push_back({"linger.ms", "0"});

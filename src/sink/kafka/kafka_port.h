@@ -14,6 +14,7 @@
 #include "kafka/admin.h"
 #include "sink/kafka/in_flight.h"
 #include "sink/kafka/kafka_view.h"
+#include "sink/kafka/partition_lanes.h"
 #include "sink/kafka/topic_book.h"
 
 namespace millrace {
@@ -59,7 +60,7 @@ class KafkaPort {
 
   /// @param batch_bytes_max  of a batch; 0: as configured. The port's until close().
   /// The first one comes before any question.
-  virtual absl::StatusOr<ProducerPort*> make_producer(std::int64_t batch_bytes_max) = 0;
+  virtual absl::StatusOr<ProducerPort*> make_producer(Way way, std::int64_t batch_bytes_max) = 0;
 
   // Waited for, while nothing streams yet.
   virtual absl::StatusOr<kafka::ClusterFacts> describe_cluster(kafka::Timeout timeout) = 0;

@@ -60,6 +60,12 @@ bool compresses(const KafkaConfig& config) {
   return does;
 }
 
+bool sets_linger(const KafkaConfig& config) {
+  return std::ranges::any_of(config.properties, [](const KafkaProperty& property) {
+    return property.name == "linger.ms" || property.name == "queue.buffering.max.ms";
+  });
+}
+
 std::string why_stalled(const std::vector<kafka::TopicFacts>& topics) {
   if (topics.size() != 1) return "the cluster does not know the topic";
   const kafka::TopicFacts& topic = topics.front();
@@ -86,7 +92,10 @@ class KafkaSink final : public RecordSink {
             .rules = TopicRules(options_.kafka.create_topics, options_.kafka.creation_groups)}),
         batch_bytes_(setting(options_.kafka, "batch.size", 1'000'000)),
         message_bytes_max_(setting(options_.kafka, "message.max.bytes", 100'000'000)),
-        compresses_(compresses(options_.kafka)) {}
+        compresses_(compresses(options_.kafka)),
+        adapts_(!sets_linger(options_.kafka)),
+        lanes_(static_cast<std::size_t>(batch_bytes_),
+               adapts_ ? options_.busy_bytes : std::numeric_limits<std::size_t>::max()) {}
   KafkaSink(const KafkaSink&) = delete;
   KafkaSink& operator=(const KafkaSink&) = delete;
 
@@ -94,7 +103,7 @@ class KafkaSink final : public RecordSink {
 
   absl::StatusOr<SinkResume> open(std::string_view state, bool) override {
     if (absl::Status status = offsets_.restore(state); !status.ok()) return status;
-    if (const auto first = producer_for(-1); !first.ok()) return first.status();
+    if (const auto first = producer_for(Way::kPrompt, -1); !first.ok()) return first.status();
     const absl::StatusOr<std::string> cluster = wait_for_cluster();
     if (!cluster.ok()) return cluster.status();
     if (!offsets_.cluster().empty() && !cluster->empty() && offsets_.cluster() != *cluster) {
@@ -184,8 +193,11 @@ class KafkaSink final : public RecordSink {
   /// A topic by Topic::id.
   struct TopicState {
     std::string name;
-    ProducerPort* producer = nullptr;  ///< nullptr: not known yet.
-    std::uint32_t handle = 0;          ///< The producer's.
+    /// By Way; where there is one way, only the first.
+    struct {
+      ProducerPort* producer = nullptr;  ///< nullptr: not known yet.
+      std::uint32_t handle = 0;          ///< The producer's.
+    } ways[kWays];
     std::int32_t partitions = 0;
     std::uint32_t first_place = 0;
     std::size_t bytes_max = 0;  ///< Of a record.
@@ -194,6 +206,7 @@ class KafkaSink final : public RecordSink {
   };
 
   struct ProducerSlot {
+    Way way;
     std::int64_t batch_bytes_max;  ///< -1: as configured.
     ProducerPort* producer;
     KafkaView view;
@@ -204,18 +217,18 @@ class KafkaSink final : public RecordSink {
 
   /// Brokers compare a whole batch with max.message.bytes, and librdkafka's batch.size is one for all topics:
   /// topics with a smaller limit have a producer with smaller batches.
-  absl::StatusOr<ProducerPort*> producer_for(std::int64_t message_bytes_max) {
+  absl::StatusOr<ProducerPort*> producer_for(Way way, std::int64_t message_bytes_max) {
     std::int64_t batch_bytes_max = -1;
     if (message_bytes_max >= 0 && message_bytes_max < batch_bytes_) {
       batch_bytes_max = static_cast<std::int64_t>(
           std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(message_bytes_max, 1))));
     }
     for (ProducerSlot& slot : producers_) {
-      if (slot.batch_bytes_max == batch_bytes_max) return slot.producer;
+      if (slot.way == way && slot.batch_bytes_max == batch_bytes_max) return slot.producer;
     }
-    const auto made = kafka_->make_producer(std::max<std::int64_t>(batch_bytes_max, 0));
+    const auto made = kafka_->make_producer(way, std::max<std::int64_t>(batch_bytes_max, 0));
     if (!made.ok()) return made.status();
-    producers_.push_back({batch_bytes_max, *made, {}});
+    producers_.push_back({way, batch_bytes_max, *made, {}});
     return *made;
   }
 
@@ -244,7 +257,7 @@ class KafkaSink final : public RecordSink {
 
   void hand_over(const Record& record, InFlightRecord& under_way) {
     TopicState& topic = state_of(*record.topic);
-    if (topic.producer == nullptr) {
+    if (topic.ways[0].producer == nullptr) {
       topic.waiting.push_back(&under_way);
       return;
     }
@@ -253,15 +266,16 @@ class KafkaSink final : public RecordSink {
 
   /// Into its partition's lane, of a topic that is known.
   void send(TopicState& topic, const Record& record, InFlightRecord& under_way) {
-    if (const std::size_t bytes = size_of(record); bytes > topic.bytes_max) {
+    const std::size_t bytes = size_of(record);
+    if (bytes > topic.bytes_max) {
       status_ = too_large(topic, record, bytes);
       return;
     }
+    under_way.bytes = static_cast<std::uint32_t>(bytes);
     const std::int32_t partition = partition_of(record.partition_hash, topic.partitions);
     under_way.place = topic.first_place + static_cast<std::uint32_t>(partition);
-    if (!lanes_.open(under_way.place, now_us_) || !produce(topic, record, under_way)) {
-      lanes_.wait(under_way.place, &under_way);
-    }
+    if (lanes_.open(under_way.place, now_us_) && produce(topic, record, under_way)) return;
+    lanes_.wait(under_way.place, &under_way);
   }
 
   TopicState& state_of(const Topic& topic) {
@@ -287,8 +301,11 @@ class KafkaSink final : public RecordSink {
 
   /// False: not now; it keeps its turn. After a failure `status_` is set.
   bool produce(TopicState& topic, const Record& record, InFlightRecord& under_way) {
+    // Nothing goes by the other producer past what this one has not taken.
+    if (fatal_until_us_ != kNever) return false;
     const auto partition = static_cast<std::int32_t>(under_way.place - topic.first_place);
-    const rd_kafka_resp_err_t error = topic.producer->produce(topic.handle, partition, record, &under_way);
+    const auto& way = topic.ways[static_cast<std::size_t>(lanes_.way(under_way.place))];
+    const rd_kafka_resp_err_t error = way.producer->produce(way.handle, partition, record, &under_way);
     switch (error) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         lanes_.sent(under_way.place);
@@ -327,9 +344,11 @@ class KafkaSink final : public RecordSink {
 
   /// What waits in a partition's lane, as far as it may go.
   void serve_lane(std::uint32_t place) {
-    while (status_.ok()) {
-      InFlightRecord* const next = lanes_.next(place, now_us_);
+    std::size_t bytes = lanes_.may_go_bytes(place, now_us_);
+    while (bytes > 0 && status_.ok()) {
+      InFlightRecord* const next = lanes_.next(place);
       if (next == nullptr) return;
+      bytes -= std::min<std::size_t>(bytes, next->bytes);
       const Record& record = record_of(*next);
       if (!produce(topics_[record.topic->id], record, *next)) return;
       lanes_.went(place);
@@ -477,6 +496,7 @@ class KafkaSink final : public RecordSink {
     if (!book_.status().ok() && status_.ok()) status_ = book_.status();
     if (!book_.trouble().ok()) trouble(book_.trouble());
     if (!stale_.empty() && now_us_ >= stale_next_us_) {
+      stale_next_us_ = now_us_ + kStaleAgainUs;
       std::vector<std::uint32_t> places;
       for (const auto& [place, since_us] : stale_) places.push_back(place);
       for (const std::uint32_t place : places) serve_lane(place);
@@ -485,13 +505,15 @@ class KafkaSink final : public RecordSink {
 
   void meet(const TopicBook::Known& known) {
     TopicState& topic = topics_[ids_.at(known.name)];
-    const absl::StatusOr<ProducerPort*> producer = producer_for(known.message_bytes_max);
-    if (!producer.ok()) {
-      status_ = producer.status();
-      return;
+    for (std::size_t way = 0; way < (adapts_ ? kWays : 1); ++way) {
+      const absl::StatusOr<ProducerPort*> producer =
+          producer_for(static_cast<Way>(way), known.message_bytes_max);
+      if (!producer.ok()) {
+        status_ = producer.status();
+        return;
+      }
+      topic.ways[way] = {*producer, (*producer)->open_topic(known.name)};
     }
-    topic.producer = *producer;
-    topic.handle = topic.producer->open_topic(known.name);
     topic.partitions = known.partitions;
     topic.first_place = offsets_.add_topic(known.name, known.id, known.partitions);
     lanes_.add(topic.first_place, known.partitions);
@@ -534,6 +556,7 @@ class KafkaSink final : public RecordSink {
   const std::int64_t batch_bytes_;
   const std::int64_t message_bytes_max_;
   const bool compresses_;
+  const bool adapts_;  ///< Has two producers: see Way.
 
   absl::Status status_;
   std::int64_t now_us_ = 0;

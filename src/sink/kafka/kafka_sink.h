@@ -25,6 +25,9 @@ struct KafkaSinkOptions {
   std::vector<std::pair<std::string, std::string>> context_headers;
   /// What librdkafka may allocate for messages under way, beside the pieces that hold their values.
   std::size_t memory_bytes_max = 32U << 20;
+  /// So much of one partition gathered while records are under way goes by a producer that lingers. Where the
+  /// user sets linger.ms there is one producer for all.
+  std::size_t busy_bytes = 32U << 10;
   /// How long open() waits for the cluster to answer.
   std::int64_t open_patience_us = 30'000'000;
   /// Asked while open() waits: true ends it with Cancelled.

@@ -3,18 +3,17 @@
 
 namespace millrace {
 
-InFlightRecord* PartitionLanes::next(std::uint32_t place, std::int64_t now_us) noexcept {
+std::size_t PartitionLanes::may_go_bytes(std::uint32_t place, std::int64_t now_us) noexcept {
   Lane& lane = lanes_[place];
-  if (lane.waiting == 0) return nullptr;
-  if (lane.in_flight == 0) lane.alone = now_us - lane.acknowledged_us > kKnownUs;
-  if (lane.alone && lane.in_flight != 0) return nullptr;
-  return waiting_.find(place)->second.front();
+  if (lane.waiting == 0 || !has_room(lane, now_us)) return 0;
+  return lane.alone ? 1 : batch_bytes_;
 }
 
 void PartitionLanes::went(std::uint32_t place) {
   const auto found = waiting_.find(place);
-  found->second.pop_front();
+  lanes_[place].waiting_bytes -= found->second.front()->bytes;
   --lanes_[place].waiting;
+  found->second.pop_front();
   if (found->second.empty()) waiting_.erase(found);
 }
 

@@ -22,18 +22,35 @@
 
 namespace millrace {
 
+/// How a producer treats what it is handed.
+enum class Way : std::uint8_t {
+  kPrompt,  ///< Sends at once.
+  kBulk,    ///< Gathers for a moment, or until a batch is full.
+};
+inline constexpr std::size_t kWays = 2;
+
 /// By place: see PartitionOffsets. Owner: the order stage's thread.
 class PartitionLanes {
  public:
   /// So long after an acknowledgement the broker knows the producer.
   static constexpr std::int64_t kKnownUs = 60'000'000;
-
+  /// While fewer records of a partition are under way, one more goes at once. What comes then is gathered
+  /// until all of them have arrived, and goes together. librdkafka would do the same with less care: it sends
+  /// a partition's next request once fewer than five messages are under way, and spins until then. Source:
+  /// RD_KAFKA_IDEMP_MAX_INFLIGHT, rd_kafka_toppar_producer_serve().
+  static constexpr std::uint32_t kAtOnce = 5;
   /// What an acknowledgement's offset says of the records acknowledged before it.
   enum class Proof : std::uint8_t {
     kStands,     ///< All of them can stand in the partition.
     kNotThere,   ///< Some were reported as delivered and stand nowhere: the producer was wrong.
     kCutBehind,  ///< The partition's end went back: what stood there is gone.
   };
+
+  /// @param batch_bytes  go together at most.
+  /// @param busy_bytes  so much gathered goes by the bulk way: a prompt producer would begin with the first
+  /// few of them. SIZE_MAX: everything goes by the prompt way.
+  PartitionLanes(std::size_t batch_bytes, std::size_t busy_bytes)
+      : batch_bytes_(batch_bytes), busy_bytes_(busy_bytes) {}
 
   /// A topic's partitions, from `first` on; its places follow those of the topic before.
   void add(std::uint32_t first, std::int32_t partitions) {
@@ -42,11 +59,13 @@ class PartitionLanes {
   /// The partition ends at `next` or behind it.
   void ends_at(std::uint32_t place, std::int64_t next) noexcept { lanes_[place].offset = next - 1; }
 
-  /// Whether a record may go now: nothing waits before it, and no other is on its way alone.
+  /// By which way records of the partition go now.
+  Way way(std::uint32_t place) const noexcept { return lanes_[place].way; }
+
+  /// Whether a record may go at once: none waits before it, and there is room for it.
   bool open(std::uint32_t place, std::int64_t now_us) noexcept {
     Lane& lane = lanes_[place];
-    if (lane.in_flight == 0) lane.alone = now_us - lane.acknowledged_us > kKnownUs;
-    return lane.waiting == 0 && (!lane.alone || lane.in_flight == 0);
+    return lane.waiting == 0 && has_room(lane, now_us);
   }
   /// One went.
   void sent(std::uint32_t place) noexcept { ++lanes_[place].in_flight; }
@@ -55,9 +74,9 @@ class PartitionLanes {
   bool acknowledged(std::uint32_t place, std::int64_t now_us) noexcept {
     Lane& lane = lanes_[place];
     --lane.in_flight;
-    lane.acknowledged_us = now_us;
+    lane.acknowledged_us[static_cast<std::size_t>(lane.way)] = now_us;
     lane.alone = false;
-    return lane.waiting != 0;
+    return lane.waiting != 0 && has_room(lane, now_us);
   }
 
   /// Of each that arrived, in the order of arrival. `offset` < 0: the broker did not say where it stands, or
@@ -79,9 +98,14 @@ class PartitionLanes {
   void wait(std::uint32_t place, InFlightRecord* record) {
     waiting_[place].push_back(record);
     ++lanes_[place].waiting;
+    lanes_[place].waiting_bytes += record->bytes;
   }
-  /// The next that waits and may go, or nullptr.
-  InFlightRecord* next(std::uint32_t place, std::int64_t now_us) noexcept;
+  /// How many bytes of what waits may go now, in one go, by way(); more than 0: at least one record.
+  std::size_t may_go_bytes(std::uint32_t place, std::int64_t now_us) noexcept;
+  /// The next that waits; nullptr: none does.
+  InFlightRecord* next(std::uint32_t place) noexcept {
+    return lanes_[place].waiting == 0 ? nullptr : waiting_.find(place)->second.front();
+  }
   /// What next() gave waits no longer.
   void went(std::uint32_t place);
 
@@ -89,13 +113,29 @@ class PartitionLanes {
 
  private:
   struct Lane {
-    std::int64_t acknowledged_us = std::numeric_limits<std::int64_t>::min() / 2;
+    static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min() / 2;
+    std::int64_t acknowledged_us[kWays] = {kNever, kNever};
     std::int64_t offset = -1;  ///< Of the last record that has one.
+    std::size_t waiting_bytes = 0;
     std::uint32_t in_flight = 0;
     std::uint32_t waiting = 0;
     std::uint32_t without_offset = 0;  ///< Acknowledged since then.
-    bool alone = true;                 ///< One record at a time.
+    Way way = Way::kPrompt;
+    bool alone = true;  ///< One record at a time.
   };
+
+  bool has_room(Lane& lane, std::int64_t now_us) const noexcept {
+    if (lane.in_flight == 0) {
+      // Only now: two producers have no order between them.
+      lane.way = lane.waiting_bytes >= busy_bytes_ ? Way::kBulk : Way::kPrompt;
+      lane.alone = now_us - lane.acknowledged_us[static_cast<std::size_t>(lane.way)] > kKnownUs;
+      return true;
+    }
+    return !lane.alone && lane.waiting == 0 && lane.way == Way::kPrompt && lane.in_flight < kAtOnce;
+  }
+
+  const std::size_t batch_bytes_;
+  const std::size_t busy_bytes_;
   std::vector<Lane> lanes_;
   std::unordered_map<std::uint32_t, std::deque<InFlightRecord*>> waiting_;  ///< Where `waiting` is not 0.
 };

@@ -38,13 +38,14 @@ kafka::HeadersPtr RecordHeaders::make(const Record& record) const {
 }
 
 absl::StatusOr<std::unique_ptr<Producer>> Producer::create(const KafkaConfig& config,
-                                                           const std::string& pipeline,
+                                                           const std::string& pipeline, Way way,
                                                            std::int64_t batch_bytes_max,
                                                            const RecordHeaders& headers, int wake_fd) {
   kafka::ClientOptions options;
   options.pipeline = pipeline;
   options.events = RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS;
   options.batch_bytes_max = batch_bytes_max;
+  options.gathers = way == Way::kBulk;
   absl::StatusOr<kafka::ClientPtr> client = kafka::make_client(config, kafka::Purpose::kProducer, options);
   if (!client.ok()) return client.status();
   return std::unique_ptr<Producer>(new Producer(*std::move(client), headers, wake_fd));

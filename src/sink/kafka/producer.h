@@ -36,7 +36,7 @@ class Producer final : public ProducerPort {
   /// @param headers  must outlive it.
   /// @param wake_fd  an eventfd that becomes readable when next_event() has something.
   static absl::StatusOr<std::unique_ptr<Producer>> create(const KafkaConfig& config,
-                                                          const std::string& pipeline,
+                                                          const std::string& pipeline, Way way,
                                                           std::int64_t batch_bytes_max,
                                                           const RecordHeaders& headers, int wake_fd);
   /// Purges, waits for the threads. What was not delivered is not touched any more.

@@ -36,10 +36,10 @@ class RdkafkaPort final : public KafkaPort {
     if (wake_fd_ >= 0) ::close(wake_fd_);
   }
 
-  absl::StatusOr<ProducerPort*> make_producer(std::int64_t batch_bytes_max) override {
+  absl::StatusOr<ProducerPort*> make_producer(Way way, std::int64_t batch_bytes_max) override {
     if (wake_fd_ < 0) return reason_error(ReasonCode::kInternal, "no eventfd for the Kafka producer");
     absl::StatusOr<std::unique_ptr<Producer>> made =
-        Producer::create(config_, pipeline_, batch_bytes_max, headers_, wake_fd_);
+        Producer::create(config_, pipeline_, way, batch_bytes_max, headers_, wake_fd_);
     if (!made.ok()) return made.status();
     producers_.push_back(*std::move(made));
     if (answers_ == nullptr) {

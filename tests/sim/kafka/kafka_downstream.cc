@@ -59,7 +59,9 @@ class KafkaDownstream final : public Downstream {
           producer, record);
     };
     const std::size_t memory[] = {500, 5'000, 32U << 20};
+    const std::size_t busy[] = {1, 300, 3'000, 32U << 10};
     memory_bytes_max_ = random_.pick(memory);
+    busy_bytes_ = random_.pick(busy);
     troubles_.hide_settings = random_.percent(10);
     creates_ = random_.percent(80);
     // What is there already; of the others, somebody makes them later when the pipeline may not.
@@ -79,9 +81,11 @@ class KafkaDownstream final : public Downstream {
   RecordSink& connect() override {
     auto port = std::make_unique<ModelPort>(producer_options_, troubles_, kafka_, random_.next());
     port_ = port.get();
+    contents_.begin_process(kafka_.newest_producer());
     KafkaSinkOptions options;
     options.pipeline = "sim";
     options.memory_bytes_max = memory_bytes_max_;
+    options.busy_bytes = busy_bytes_;
     options.kafka.create_topics = creates_;
     options.kafka.creation_groups = {
         {.name = "default", .partitions = static_cast<std::int32_t>(around_.ledger.partitions_per_topic())}};
@@ -263,6 +267,7 @@ class KafkaDownstream final : public Downstream {
   TopicContents contents_;
   AdminTroubles troubles_;
   std::size_t memory_bytes_max_ = 0;
+  std::size_t busy_bytes_ = 0;
   bool creates_ = true;
   std::vector<std::pair<std::int64_t, std::string>> made_later_;
 

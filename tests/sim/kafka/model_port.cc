@@ -13,7 +13,7 @@ constexpr std::int32_t kDefaultPartitions = 1;
 constexpr std::int64_t kTimeoutUs = 2'000'000;  // shorter than the real one: runs are short
 }  // namespace
 
-absl::StatusOr<ProducerPort*> ModelPort::make_producer(std::int64_t) {
+absl::StatusOr<ProducerPort*> ModelPort::make_producer(Way, std::int64_t) {
   producers_.push_back(std::make_unique<ModelProducer>(options_, kafka_, random_.next()));
   return producers_.back().get();
 }

@@ -28,7 +28,7 @@ class ModelPort final : public KafkaPort {
       : options_(options), troubles_(troubles), kafka_(kafka), random_(seed) {}
   ~ModelPort() override { close(); }
 
-  absl::StatusOr<ProducerPort*> make_producer(std::int64_t batch_bytes_max) override;
+  absl::StatusOr<ProducerPort*> make_producer(Way, std::int64_t batch_bytes_max) override;
   absl::StatusOr<kafka::ClusterFacts> describe_cluster(kafka::Timeout timeout) override;
   absl::StatusOr<std::vector<kafka::TopicFacts>> describe_topics(std::span<const std::string> names) override;
   absl::StatusOr<std::vector<kafka::PartitionEnd>> describe_ends(

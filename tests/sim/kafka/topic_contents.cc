@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/kafka/topic_contents.h"
 
+#include <algorithm>
+
 #include "base/concat.h"
 
 namespace millrace::sim {
@@ -22,9 +24,11 @@ void TopicContents::add(std::size_t partition, std::uint64_t producer, const std
                                 " is missing: ", expected[to.held].text));
   }
   // Back it may go: a new epoch knows nothing of what one before it had sent without an answer.
-  const auto next = to.next.try_emplace(producer, place).first;
+  const auto process =
+      static_cast<std::size_t>(std::ranges::lower_bound(processes_, producer) - processes_.begin());
+  const auto next = to.next.try_emplace(process, place).first;
   if (place > next->second) {
-    return verdict_.fail(concat("producer ", producer, " sent record ", place, " of partition ", partition,
+    return verdict_.fail(concat("process ", process, " sent record ", place, " of partition ", partition,
                                 " where ", next->second, " comes"));
   }
   next->second = place + 1;

@@ -31,7 +31,11 @@ std::size_t offer(PartitionLanes& lanes, std::uint32_t place, std::vector<InFlig
 std::string served(PartitionLanes& lanes, std::uint32_t place, const std::vector<InFlightRecord>& records,
                    std::int64_t now_us) {
   std::string text;
-  while (InFlightRecord* const next = lanes.next(place, now_us)) {
+  std::size_t bytes = lanes.may_go_bytes(place, now_us);
+  while (bytes > 0) {
+    InFlightRecord* const next = lanes.next(place);
+    if (next == nullptr) break;
+    bytes -= std::min<std::size_t>(bytes, next->bytes);
     text += static_cast<char>('0' + (next - records.data()));
     lanes.went(place);
     lanes.sent(place);
@@ -39,8 +43,26 @@ std::string served(PartitionLanes& lanes, std::uint32_t place, const std::vector
   return text;
 }
 
+constexpr std::size_t kBatch = 100'000;
+constexpr std::uint32_t kBusy = 32'000;
+
+std::vector<InFlightRecord> records_of(std::size_t count, std::uint32_t bytes) {
+  return std::vector<InFlightRecord>(count, InFlightRecord{-1, 0, 0, bytes});
+}
+
+/// The partition knows the producer of both ways.
+void make_known(PartitionLanes& lanes, std::uint32_t place, std::int64_t now_us) {
+  std::vector<InFlightRecord> big = records_of(3, kBusy);
+  ASSERT_EQ(offer(lanes, place, big, now_us), 1U);
+  for (const char* went : {"1", "2"}) {
+    lanes.acknowledged(place, now_us);
+    ASSERT_EQ(served(lanes, place, big, now_us), went);
+  }
+  lanes.acknowledged(place, now_us);
+}
+
 TEST(PartitionLanes, TheFirstRecordOfAPartitionGoesAlone) {
-  PartitionLanes lanes;
+  PartitionLanes lanes(kBatch, kBusy);
   lanes.add(0, 2);
   std::vector<InFlightRecord> records(4);
   std::vector<InFlightRecord> others(2);
@@ -53,7 +75,7 @@ TEST(PartitionLanes, TheFirstRecordOfAPartitionGoesAlone) {
 }
 
 TEST(PartitionLanes, OnceTheBrokerKnowsTheProducerRecordsFollowAtOnce) {
-  PartitionLanes lanes;
+  PartitionLanes lanes(kBatch, kBusy);
   lanes.add(0, 1);
   std::vector<InFlightRecord> first(1);
   std::vector<InFlightRecord> records(3);
@@ -63,7 +85,7 @@ TEST(PartitionLanes, OnceTheBrokerKnowsTheProducerRecordsFollowAtOnce) {
 }
 
 TEST(PartitionLanes, ARecordBehindOneThatWaitsWaits) {
-  PartitionLanes lanes;
+  PartitionLanes lanes(kBatch, kBusy);
   lanes.add(0, 1);
   std::vector<InFlightRecord> records(3);
   lanes.open(0, kStart);
@@ -88,7 +110,7 @@ TEST(PartitionLanes, AfterARestARecordGoesAloneAgain) {
   for (const Case& c : {Case{"short", PartitionLanes::kKnownUs, false, 3},
                         Case{"long", PartitionLanes::kKnownUs + 1, false, 1},
                         Case{"long, but not at rest", PartitionLanes::kKnownUs + 1, true, 3}}) {
-    PartitionLanes lanes;
+    PartitionLanes lanes(kBatch, kBusy);
     lanes.add(0, 1);
     ASSERT_TRUE(lanes.open(0, kStart));
     lanes.sent(0);
@@ -100,6 +122,67 @@ TEST(PartitionLanes, AfterARestARecordGoesAloneAgain) {
     std::vector<InFlightRecord> records(3);
     EXPECT_EQ(offer(lanes, 0, records, kStart + c.rest_us), c.went) << c.name;
   }
+}
+
+TEST(PartitionLanes, WhatComesWhileAFewAreUnderWayIsGathered) {
+  PartitionLanes lanes(kBatch, kBusy);
+  lanes.add(0, 1);
+  make_known(lanes, 0, kStart);
+  std::vector<InFlightRecord> records = records_of(9, 500);
+  EXPECT_EQ(offer(lanes, 0, records, kStart), PartitionLanes::kAtOnce);
+  for (std::uint32_t arrived = 1; arrived < PartitionLanes::kAtOnce; ++arrived) {
+    EXPECT_FALSE(lanes.acknowledged(0, kStart)) << arrived;
+    EXPECT_EQ(lanes.may_go_bytes(0, kStart), 0U);
+  }
+  EXPECT_TRUE(lanes.acknowledged(0, kStart));
+  EXPECT_EQ(served(lanes, 0, records, kStart), "5678");
+  EXPECT_EQ(lanes.way(0), Way::kPrompt) << "not much was gathered";
+}
+
+TEST(PartitionLanes, ABusyPartitionTakesTheBulkWayUntilItHasNothingMore) {
+  constexpr std::uint32_t kBytes = 30'000;
+  PartitionLanes lanes(kBatch, kBusy);
+  lanes.add(0, 1);
+  make_known(lanes, 0, kStart);
+  std::vector<InFlightRecord> records = records_of(10, kBytes);
+  EXPECT_EQ(offer(lanes, 0, records, kStart), PartitionLanes::kAtOnce);
+  EXPECT_EQ(lanes.way(0), Way::kPrompt);
+  for (std::uint32_t arrived = 0; arrived < PartitionLanes::kAtOnce; ++arrived) {
+    EXPECT_EQ(lanes.way(0), Way::kPrompt) << "as long as one is under way";
+    lanes.acknowledged(0, kStart);
+  }
+  EXPECT_EQ(served(lanes, 0, records, kStart), "5678") << "a batch";
+  EXPECT_EQ(lanes.way(0), Way::kBulk);
+  for (std::size_t arrived = 0; arrived < 4; ++arrived) {
+    EXPECT_EQ(served(lanes, 0, records, kStart), "") << "one batch at a time";
+    lanes.acknowledged(0, kStart);
+  }
+  EXPECT_EQ(served(lanes, 0, records, kStart), "9");
+  EXPECT_EQ(lanes.way(0), Way::kPrompt) << "what is left is little";
+  lanes.acknowledged(0, kStart);
+  EXPECT_TRUE(lanes.open(0, kStart));
+}
+
+TEST(PartitionLanes, EachWayHasAProducerThatThePartitionMayNotKnow) {
+  PartitionLanes lanes(kBatch, kBusy);
+  lanes.add(0, 1);
+  std::vector<InFlightRecord> records = records_of(4, kBusy);
+  EXPECT_EQ(offer(lanes, 0, records, kStart), 1U);
+  lanes.acknowledged(0, kStart);
+  EXPECT_EQ(served(lanes, 0, records, kStart), "1") << "the bulk way's first record goes alone, too";
+  EXPECT_EQ(lanes.way(0), Way::kBulk);
+  lanes.acknowledged(0, kStart);
+  EXPECT_EQ(served(lanes, 0, records, kStart), "23");
+}
+
+TEST(PartitionLanes, WithOneWayAllGoByIt) {
+  PartitionLanes lanes(kBatch, SIZE_MAX);
+  lanes.add(0, 1);
+  std::vector<InFlightRecord> records = records_of(9, kBusy);
+  EXPECT_EQ(offer(lanes, 0, records, kStart), 1U);
+  lanes.acknowledged(0, kStart);
+  EXPECT_EQ(served(lanes, 0, records, kStart), "1234") << "a batch";
+  EXPECT_EQ(lanes.way(0), Way::kPrompt);
 }
 
 TEST(PartitionLanes, OffsetsProveThatRecordsStand) {
@@ -126,7 +209,7 @@ TEST(PartitionLanes, OffsetsProveThatRecordsStand) {
            Case{"back to the beginning", 0, {5, 0}, kCutBehind},
            Case{"before the checkpoint", 10, {9}, kCutBehind},
        }) {
-    PartitionLanes lanes;
+    PartitionLanes lanes(kBatch, kBusy);
     lanes.add(0, 2);
     lanes.ends_at(1, c.next);
     for (std::size_t i = 0; i + 1 < c.offsets.size(); ++i) {
@@ -138,7 +221,7 @@ TEST(PartitionLanes, OffsetsProveThatRecordsStand) {
 }
 
 TEST(PartitionLanes, TopicsFollowEachOther) {
-  PartitionLanes lanes;
+  PartitionLanes lanes(kBatch, kBusy);
   lanes.add(0, 3);
   lanes.add(3, 2);
   EXPECT_EQ(lanes.size(), 5U);
