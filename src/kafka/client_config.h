@@ -22,8 +22,8 @@ enum class Purpose : std::uint8_t {
 struct ClientOptions {
   std::string pipeline;            ///< For client.id and log lines.
   std::string transactional_id{};  ///< kCheckpointProducer: see transactional_id().
-  int events = 0;  ///< RD_KAFKA_EVENT_* to be had from the queue; 0: none (kProducer adds DR).
-  bool gathers = false;              ///< kProducer: lingers where the user does not say for how long.
+  int events = 0;        ///< RD_KAFKA_EVENT_* to be had from the queue; 0: none (kProducer adds DR).
+  bool gathers = false;  ///< kProducer: lingers where the user does not say for how long.
   std::int64_t batch_bytes_max = 0;  ///< kProducer: batch.size at most so much; 0: no such limit.
 };
 
