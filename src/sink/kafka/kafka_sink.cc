@@ -314,9 +314,11 @@ class KafkaSink final : public RecordSink {
       case RD_KAFKA_RESP_ERR__QUEUE_FULL:
       case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
       case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: {
-        // The producer's own picture of the topic is older than the book's: it will learn.
+        // The producer's own picture of the topic is older than the book's: it will learn, but not while the
+        // brokers are away. A queue is full for just as long.
         now_us_ = std::max(now_us_, clock_.monotonic_us());
-        const std::int64_t since_us = stale_.try_emplace(under_way.place, now_us_).first->second;
+        std::int64_t& since_us = stale_.try_emplace(under_way.place, now_us_).first->second;
+        if (away_ || error == RD_KAFKA_RESP_ERR__QUEUE_FULL) since_us = now_us_;
         if (now_us_ - since_us > kStalePatienceUs) {
           status_ = kafka::error_status(error, concat("topic ", topic.name));
           return true;
@@ -389,6 +391,7 @@ class KafkaSink final : public RecordSink {
         return on_deliveries();
       case ProducerEvent::Kind::kTrouble: {
         absl::Status status = kafka::error_status(event_.error, "Kafka", event_.words);
+        away_ |= reason_of(status) == ReasonCode::kKafkaUnreachable;
         if (!stall_told_ || reason_of(status) != ReasonCode::kKafkaUnreachable) trouble(std::move(status));
         return;
       }
@@ -401,6 +404,7 @@ class KafkaSink final : public RecordSink {
         for (const ProducerSlot& each : producers_) add(all, each.view);
         // With nothing to acknowledge, a connection is the proof.
         const bool met = std::ranges::any_of(all.brokers, &KafkaBrokerView::up);
+        if (met) away_ = false;
         if (met && in_flight_.outstanding() == 0 && book_.trouble().ok()) trouble_passed();
         return options_.on_statistics(all);
       }
@@ -412,6 +416,7 @@ class KafkaSink final : public RecordSink {
       InFlightRecord& under_way = *delivery.record;
       if (delivery.error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
         in_flight_.delivered(under_way, delivery.offset);
+        away_ = false;
         prove(under_way, delivery.offset);
         if (lanes_.acknowledged(under_way.place, now_us_)) serve_lane(under_way.place);
         continue;
@@ -563,6 +568,7 @@ class KafkaSink final : public RecordSink {
   absl::Status fatal_;
   std::int64_t fatal_until_us_ = kNever;
   absl::Status trouble_;
+  bool away_ = false;  ///< A connection was lost, and none has been seen since.
   std::int64_t trouble_told_us_ = kLongAgo;
 
   std::vector<ProducerSlot> producers_;
