@@ -29,7 +29,7 @@ class Conversation {
  public:
   Conversation(Kind kind, ConformanceSetup setup)
       : cluster_(kind == Kind::kModel ? make_model_cluster(setup) : make_mock_cluster(setup)) {
-    producer_ = *cluster_->port().make_producer(0);
+    producer_ = *cluster_->port().make_producer(Way::kPrompt, 0);
     topic_ = producer_->open_topic(kConformanceTopic);
     values_.reserve(kRecordsMax);
     records_.resize(kRecordsMax);
