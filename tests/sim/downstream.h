@@ -32,6 +32,10 @@ class Downstream {
   virtual bool step(std::int64_t now_us) = 0;
   /// When something happens without the product.
   virtual std::int64_t next_event_us() const = 0;
+  /// Nobody there answers before.
+  virtual std::int64_t away_until_us() const = 0;
+  /// No end of the faults before.
+  virtual std::int64_t lasts_until_us() const = 0;
   /// Faults end.
   virtual void heal() = 0;
 

@@ -76,7 +76,7 @@ std::optional<absl::StatusOr<std::uint64_t>> ModelCheckpoints::poll() {
     return with_reason(absl::FailedPreconditionError("another instance of the model took over"),
                        ReasonCode::kFenced);
   }
-  if (!pending_ || clock_.monotonic_us() < due_us_) return std::nullopt;
+  if (clock_.monotonic_us() < next_deadline_us()) return std::nullopt;
   if (std::exchange(fail_next_, false)) {
     pending_.reset();
     return with_reason(absl::UnavailableError("the model's checkpoint disk failed"),

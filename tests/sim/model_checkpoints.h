@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk for checkpoints: a write takes time, and a crash between may leave either the old or the new one.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -33,7 +34,11 @@ class ModelCheckpoints final : public CheckpointStore {
   /// @return false when there is nothing to spoil yet.
   bool spoil(std::uint64_t seed);
   void stall_until(std::int64_t until_us) noexcept { stalled_until_us_ = until_us; }
-  std::int64_t next_deadline_us() const noexcept { return pending_ ? due_us_ : kNever; }
+  /// Where they are kept nobody answers before.
+  void away_until(std::int64_t until_us) noexcept { away_until_us_ = until_us; }
+  std::int64_t next_deadline_us() const noexcept {
+    return pending_ ? std::max(due_us_, away_until_us_) : kNever;
+  }
 
   /// What a start would find.
   const StoredCheckpoints& durable() const noexcept { return durable_; }
@@ -49,6 +54,7 @@ class ModelCheckpoints final : public CheckpointStore {
   std::optional<Checkpoint> pending_;
   std::int64_t due_us_ = 0;
   std::int64_t stalled_until_us_ = 0;
+  std::int64_t away_until_us_ = 0;
   bool damage_ = false;
   bool fail_next_ = false;
   bool fail_open_ = false;

@@ -48,6 +48,8 @@ class ModelSink final : public RecordSink, public Downstream {
   bool apply(const Step& step) override;
   bool step(std::int64_t) override { return false; }
   std::int64_t next_event_us() const override { return kNever; }
+  std::int64_t away_until_us() const override { return 0; }
+  std::int64_t lasts_until_us() const override { return 0; }
   void heal() override {}
   std::size_t durable(std::size_t partition) const override;
   bool holds_everything() const override;

@@ -106,6 +106,11 @@ void draw_output(Scenario& scenario, std::int64_t horizon_us) {
   }
   if (random.percent(5))
     scenario.steps.push_back({random.between(0, horizon_us), StepKind::kLoseTopic, random.next()});
+  scenario.checkpoints_in_kafka = random.percent(60);
+  // With minutes between what happens.
+  if (random.percent(6)) {
+    for (Step& step : scenario.steps) step.at_us *= 100;
+  }
 }
 
 }  // namespace

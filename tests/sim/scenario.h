@@ -77,7 +77,8 @@ struct Scenario {
   std::size_t partitions = 1;  ///< Of a topic.
   std::size_t topics = 1;
   bool exactly_once = true;
-  std::vector<Step> steps;  ///< Ascending in time.
+  bool checkpoints_in_kafka = false;  ///< They wait for its brokers, too.
+  std::vector<Step> steps;            ///< Ascending in time.
 };
 
 Scenario make_scenario(std::uint64_t seed);

@@ -158,7 +158,7 @@ class World {
       if (!status.ok()) return stopped_by_itself(status);
       return ended_in_order(now_us);
     }
-    if (stopping_ && now_us - stop_began_us_ > kStopUs) {
+    if (stopping_ && now_us - patience_began_us() > kStopUs) {
       if (healed_) verdict_.fail(concat("a stop took more than 10 s: ", state()));
       kill_process();
     }
@@ -251,8 +251,9 @@ class World {
       apply(steps_[next_step_++]);
       if (verdict_.failed()) return;
     }
-    if (!healed_ && next_step_ == steps_.size() && now_us >= start_us_ + quiet_us_) heal();
+    if (!healed_ && next_step_ == steps_.size() && now_us >= quiet_until_us()) heal();
     if (core_ == nullptr && now_us >= restart_at_us_ && !done_) start_process();
+    if (scenario_.checkpoints_in_kafka) checkpoints_.away_until(downstream_->away_until_us());
     bool worked = step_something(now_us);
     if (core_ != nullptr) look_at_process(now_us);
     if (healed_ && !done_) after_faults(now_us);
@@ -274,7 +275,7 @@ class World {
         {"the database", upstream_->next_deadline_us()},
         {"the output", downstream_->next_event_us()},
         {"the next step", next_step_ < steps_.size() ? start_us_ + steps_[next_step_].at_us : kNever},
-        {"the end of the faults", healed_ || next_step_ < steps_.size() ? kNever : start_us_ + quiet_us_}};
+        {"the end of the faults", healed_ || next_step_ < steps_.size() ? kNever : quiet_until_us()}};
     if (core_ == nullptr) {
       waits.push_back({"the start", restart_at_us_});
     } else {
@@ -283,7 +284,7 @@ class World {
       waits.push_back({"ingest", core_->ingest_deadline_us()});
       waits.push_back({"the order stage", core_->order_deadline_us()});
       waits.push_back({"the checkpoint", checkpoints_.next_deadline_us()});
-      if (stopping_) waits.push_back({"the end of patience", stop_began_us_ + kStopUs + 1});
+      if (stopping_) waits.push_back({"the end of patience", patience_began_us() + kStopUs + 1});
     }
     const Wait& first = *std::min_element(
         waits.begin(), waits.end(), [](const Wait& a, const Wait& b) { return a.until_us < b.until_us; });
@@ -301,6 +302,15 @@ class World {
     clock_.advance_to(std::max(deadline, now_us + 1));
     stages_idle_ = 0;
     swept_ = 0;
+  }
+
+  /// A stop takes its time from when it can.
+  std::int64_t patience_began_us() const {
+    return healed_ ? std::max(stop_began_us_, healed_us_) : stop_began_us_;
+  }
+
+  std::int64_t quiet_until_us() const {
+    return std::max(start_us_ + quiet_us_, downstream_->lasts_until_us());
   }
 
   std::size_t idle_rounds() const { return core_ == nullptr ? 1 : core_->worker_count() + 3; }

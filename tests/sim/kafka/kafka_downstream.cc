@@ -109,7 +109,12 @@ class KafkaDownstream final : public Downstream {
       case StepKind::kStallSink:
       case StepKind::kKafkaAway:
         excused_.insert(ReasonCode::kKafkaUnreachable);
-        kafka_.go_down_until(now_us + (random.percent(15) ? 40'000'000 : random.between(1'000, 1'500'000)));
+        kafka_.go_down_until(now_us + random.between(1'000, 1'500'000));
+        if (random.percent(15)) {
+          lasts_until_us_ = now_us + random.between(5'000'000, 90'000'000);
+          kafka_.go_down_until(lasts_until_us_);
+          kafka_.move_leaders_until(lasts_until_us_ + 100'000);
+        }
         return true;
       case StepKind::kFailSink:
       case StepKind::kFailProducer: {
@@ -146,9 +151,8 @@ class KafkaDownstream final : public Downstream {
             {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ReasonCode::kRecordTooLarge},
             {RD_KAFKA_RESP_ERR_INVALID_RECORD, ReasonCode::kRecordRefused}};
         const auto& [error, reason] = random.pick(errors);
-        // The record's own failure, unless its report comes late.
         excused_.insert(reason);
-        if (reports_stalled_) excused_.insert(ReasonCode::kDeliveryFailed);
+        batch_refused_ = true;
         kafka_.refuse({error});
         return true;
       }
@@ -195,12 +199,16 @@ class KafkaDownstream final : public Downstream {
     return next_us;
   }
 
+  std::int64_t away_until_us() const override { return kafka_.down_until_us(); }
+  std::int64_t lasts_until_us() const override { return lasts_until_us_; }
+
   void heal() override {
     kafka_.heal();
     troubles_.failures_percent = 0;
     troubles_.answer_us = 5'000;
     troubles_.refuse_creation = false;
     if (port_ == nullptr) return;
+    port_->heal();
     for (const auto& producer : port_->producers()) producer->stall_reports_until(0);
   }
 
@@ -210,7 +218,12 @@ class KafkaDownstream final : public Downstream {
   /// What is lost is held by nobody: who goes on all the same never gets done.
   bool holds_everything() const override { return !over_ && contents_.hold_everything(); }
   std::size_t pieces_under_way() const override { return sink_ == nullptr ? 0 : sink_->pieces_under_way(); }
-  bool excuses(const absl::Status& status) const override { return excused_.contains(reason_of(status)); }
+  bool excuses(const absl::Status& status) const override {
+    // A record's own failure is told, unless its report comes late.
+    const bool unheard =
+        batch_refused_ && reports_stalled_ && reason_of(status) == ReasonCode::kDeliveryFailed;
+    return unheard || excused_.contains(reason_of(status));
+  }
   bool over() const override { return over_; }
   std::string describe() const override {
     std::string text = concat(pieces_under_way(), " pieces at Kafka, which is ", kafka_.up() ? "up" : "away");
@@ -274,7 +287,9 @@ class KafkaDownstream final : public Downstream {
   ModelPort* port_ = nullptr;  ///< The sink's.
   std::unique_ptr<WatchedSink> sink_;
   std::set<ReasonCode> excused_;
+  bool batch_refused_ = false;
   bool reports_stalled_ = false;
+  std::int64_t lasts_until_us_ = 0;
   bool over_ = false;
 };
 

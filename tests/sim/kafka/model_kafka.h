@@ -95,13 +95,23 @@ class ModelKafka {
 
   bool up() const noexcept { return clock_.monotonic_us() >= down_until_us_; }
   std::int64_t down_until_us() const noexcept { return down_until_us_; }
-  void go_down_until(std::int64_t until_us) noexcept { down_until_us_ = until_us; }
+  void go_down_until(std::int64_t until_us) noexcept {
+    down_until_us_ = until_us;
+    ++outages_;
+  }
+  std::uint64_t outages() const noexcept { return outages_; }
   /// Leaders of some partitions are not ready until then.
   void move_leaders_until(std::int64_t until_us);
   /// The next requests to produce are answered so, of any partition; NO_ERROR takes one as usual.
   void refuse(std::deque<rd_kafka_resp_err_t> errors) { refusals_ = std::move(errors); }
   /// And all others, until heal().
   void refuse_always(rd_kafka_resp_err_t error) noexcept { refusal_ = error; }
+  /// Brokers forget producers that are silent for long.
+  void forget(std::uint64_t producer, const std::string& topic, std::int32_t partition) {
+    const auto found = topics_.find(topic);
+    if (found == topics_.end()) return;
+    found->second.partitions[static_cast<std::size_t>(partition)].producers.erase(producer);
+  }
   bool remove(const std::string& topic) { return topics_.erase(topic) != 0; }
   /// The end of a partition moves back.
   void cut(const std::string& topic, std::int32_t partition, std::int64_t end);
@@ -131,6 +141,7 @@ class ModelKafka {
   std::uint64_t topics_made_ = 0;
   std::uint64_t producers_ = 0;
   std::int64_t down_until_us_ = 0;
+  std::uint64_t outages_ = 0;
   std::deque<std::pair<std::int64_t, ProduceRequest>> on_the_way_;
   rd_kafka_resp_err_t refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::deque<rd_kafka_resp_err_t> refusals_;

@@ -10,7 +10,7 @@ namespace millrace::sim {
 
 namespace {
 constexpr std::int32_t kDefaultPartitions = 1;
-constexpr std::int64_t kTimeoutUs = 2'000'000;  // shorter than the real one: runs are short
+constexpr std::int64_t kTimeoutUs = 10'000'000;
 }  // namespace
 
 absl::StatusOr<ProducerPort*> ModelPort::make_producer(Way, std::int64_t) {
@@ -76,10 +76,15 @@ void ModelPort::add(Question question) {
       kafka_.verdict().fail("a question was asked before the one before was answered");
   }
   question.fails = random_.percent(troubles_.failures_percent);
+  question.asked_us = kafka_.clock().monotonic_us();
   question.due_us =
-      kafka_.clock().monotonic_us() +
+      question.asked_us +
       random_.between(0, question.fails && random_.percent(20) ? kTimeoutUs : troubles_.answer_us);
   questions_.push_back(std::move(question));
+}
+
+std::int64_t ModelPort::answered_us(const Question& question) const {
+  return std::max(question.due_us, std::min(question.asked_us + kTimeoutUs, kafka_.down_until_us()));
 }
 
 kafka::TopicFacts ModelPort::facts_of(const std::string& name, bool troubled) {
@@ -147,15 +152,19 @@ std::optional<absl::StatusOr<std::vector<kafka::TopicFacts>>> ModelPort::take_an
                                                                                       std::int64_t now_us) {
   std::optional<absl::StatusOr<std::vector<kafka::TopicFacts>>> about_one;
   for (std::size_t i = 0; i < questions_.size();) {
-    if (questions_[i].due_us > now_us || !kafka_.up()) {
+    if (now_us < answered_us(questions_[i])) {
       ++i;
       continue;
     }
-    const Question question = std::move(questions_[i]);
+    Question question = std::move(questions_[i]);
+    if (!kafka_.up()) {
+      question.fails = true;
+      question.topics.clear();  // nobody makes them
+    }
     questions_.erase(questions_.begin() + static_cast<std::ptrdiff_t>(i));
     // Now and then a topic is left out of an answer.
     const auto answers = [&](const auto& asked, auto&& answer) {
-      std::vector<std::decay_t<decltype(answer(asked.front()))>> all;
+      std::vector<std::decay_t<decltype(answer(asked[0]))>> all;
       for (const auto& one : asked) {
         if (!random_.percent(troubles_.failures_percent / 4)) all.push_back(answer(one));
       }
@@ -182,7 +191,7 @@ std::optional<absl::StatusOr<std::vector<kafka::TopicFacts>>> ModelPort::take_an
         break;
       case Kind::kAboutOne:
         about_one.emplace(unreachable());
-        if (!question.fails) about_one.emplace(describe_topics(question.names));
+        if (!question.fails) about_one.emplace(std::vector{facts_of(question.names.front(), true)});
         break;
     }
   }
@@ -195,6 +204,12 @@ void ModelPort::close() {
   questions_.clear();
 }
 
+void ModelPort::heal() {
+  const std::int64_t now_us = kafka_.clock().monotonic_us();
+  for (Question& question : questions_)
+    question.due_us = std::min(question.due_us, now_us + troubles_.answer_us);
+}
+
 bool ModelPort::step(std::int64_t now_us) {
   bool worked = false;
   for (const auto& producer : producers_) worked |= producer->step(now_us);
@@ -204,8 +219,7 @@ bool ModelPort::step(std::int64_t now_us) {
 std::int64_t ModelPort::next_deadline_us() const {
   std::int64_t deadline = kNever;
   for (const auto& producer : producers_) deadline = std::min(deadline, producer->next_deadline_us());
-  for (const Question& question : questions_)
-    deadline = std::min(deadline, std::max(question.due_us, kafka_.down_until_us()));
+  for (const Question& question : questions_) deadline = std::min(deadline, answered_us(question));
   return deadline;
 }
 

@@ -41,6 +41,8 @@ class ModelPort final : public KafkaPort {
   void arm() override {}
   void close() override;
 
+  /// What was asked is answered soon.
+  void heal();
   bool step(std::int64_t now_us);
   std::int64_t next_deadline_us() const;
   std::vector<std::unique_ptr<ModelProducer>>& producers() noexcept { return producers_; }
@@ -51,10 +53,13 @@ class ModelPort final : public KafkaPort {
     Kind kind;
     std::vector<std::string> names;
     std::vector<kafka::NewTopic> topics;
+    std::int64_t asked_us = 0;
     std::int64_t due_us = 0;
     bool fails = false;
   };
   void add(Question question);
+  /// Or timed out.
+  std::int64_t answered_us(const Question& question) const;
   kafka::TopicFacts facts_of(const std::string& name, bool troubled);
   kafka::CreatedTopic create(const kafka::NewTopic& topic);
   kafka::TopicSettings settings_of(const std::string& name);

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/concat.h"
+#include "sink/kafka/partition_lanes.h"
 
 namespace millrace::sim {
 
@@ -40,10 +41,17 @@ rd_kafka_resp_err_t ModelProducer::produce(std::uint32_t topic, std::int32_t par
   if (is_fatal()) return fatal_;
   if (queued_ >= options_.queue_records_max) return RD_KAFKA_RESP_ERR__QUEUE_FULL;
   const std::int64_t now_us = kafka_.clock().monotonic_us();
-  if (now_us < topics_[topic].known_from_us) {
+  OpenTopic& open = topics_[topic];
+  open.known |= kafka_.up() && now_us >= open.known_from_us;
+  if (!open.known) {
     return random_.percent(50) ? RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC : RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
   }
   Lane& to = lane(topic, partition);
+  const bool at_rest = to.queue.empty() && to.again.empty() && to.in_flight == 0;
+  // By default it takes them a day; here as little as the sink thinks possible.
+  if (at_rest && to.acked_us != kNever && now_us - to.acked_us > PartitionLanes::kKnownUs &&
+      random_.percent(50))
+    kafka_.forget(id_, to.topic, partition);
   if (to.queue.empty()) to.queued_since_us = now_us;
   to.queue.push_back({under_way, record.value, record.value_size, ++to.last_id});
   ++queued_;
@@ -107,6 +115,14 @@ bool ModelProducer::send(Lane& lane, std::int64_t now_us) {
 
 bool ModelProducer::step(std::int64_t now_us) {
   bool worked = false;
+  if (!kafka_.up() && std::exchange(outage_told_, kafka_.outages()) != kafka_.outages()) {
+    ProducerEvent event;
+    event.kind = ProducerEvent::Kind::kTrouble;
+    event.error = RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    event.words = "the model's brokers are away";
+    tell(std::move(event));
+    worked = true;
+  }
   for (Connection& connection : connections_) worked |= move(connection, now_us);
   for (auto& [key, lane] : lanes_) worked |= send(lane, now_us);
   return worked;
@@ -244,6 +260,7 @@ void ModelProducer::succeeded(Batch& batch, std::int64_t offset) {
            offset < 0 ? -1001 : offset + static_cast<std::int64_t>(i));
   }
   lane.acked_id = std::max(lane.acked_id, batch.last_id());
+  lane.acked_us = kafka_.clock().monotonic_us();
 }
 
 void ModelProducer::retry(Batch batch) {
@@ -325,6 +342,13 @@ void ModelProducer::report(const Message& message, rd_kafka_resp_err_t error, st
 bool ModelProducer::next_event(ProducerEvent& event) {
   const std::int64_t now_us = kafka_.clock().monotonic_us();
   if (events_.empty() || std::max(events_.front().first, reports_from_us_) > now_us) return false;
+  if (random_.percent(5)) {
+    event = {};
+    event.kind = ProducerEvent::Kind::kStatistics;
+    event.view.known = true;
+    event.view.brokers.push_back({.name = "model", .up = kafka_.up()});
+    return true;
+  }
   event = std::move(events_.front().second);
   events_.pop_front();
   return true;

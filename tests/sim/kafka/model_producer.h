@@ -70,6 +70,7 @@ class ModelProducer final : public ProducerPort {
     std::size_t in_flight = 0;
     bool draining = false;  ///< Nothing is sent until nothing is under way.
     std::int64_t not_before_us = 0;
+    std::int64_t acked_us = kNever;
     std::uint64_t last_id = 0;
     std::uint64_t base_id = 1;   ///< Of the epoch: has sequence number 0.
     std::uint64_t acked_id = 0;  ///< The highest.
@@ -118,10 +119,12 @@ class ModelProducer final : public ProducerPort {
   struct OpenTopic {
     std::string name;
     std::int64_t known_from_us = 0;
+    bool known = false;
   };
   std::vector<OpenTopic> topics_;
   std::map<std::pair<std::uint32_t, std::int32_t>, Lane> lanes_;
   std::vector<Connection> connections_;  ///< By broker.
+  std::uint64_t outage_told_ = 0;
   std::size_t queued_ = 0;               ///< Not reported.
 
   std::deque<std::pair<std::int64_t, ProducerEvent>> events_;  ///< And from when on they are seen.
