@@ -251,11 +251,12 @@ absl::StatusOr<CheckpointRecords> read_checkpoint_records(KafkaLink& reader, con
     };
     const absl::StatusOr<bool> scanned = scan(reader, topic, from, *end, patience, note);
     if (absl::IsDeadlineExceeded(scanned.status())) {
-      return reason_error(
-          ReasonCode::kKafkaUnreachable,
-          concat("reading checkpoint topic \"", topic,
-                 "\": its end did not come in time; a transaction of another pipeline may be open, "
-                 "or the broker is slow"));
+      return with_reason(
+          absl::DeadlineExceededError(
+              concat("reading checkpoint topic \"", topic,
+                     "\": its end did not come in time; a transaction of another pipeline may be open (see "
+                     "kafka-transactions.sh find-hanging), or the broker is slow")),
+          ReasonCode::kKafkaUnreachable);
     }
     if (!scanned.ok()) return scanned.status();
     if (from == 0 || (records.newest.seen && records.previous.seen && records.owner.seen)) return records;

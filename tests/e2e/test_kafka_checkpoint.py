@@ -456,6 +456,40 @@ def test_topic_deleted_while_it_runs(pipeline, postgres, name, kafka):
     assert pipeline.stop() == 0
 
 
+def cut_last_marker(kafka, topic):
+    """The broker forgets that the last transaction has ended, and its coordinator thinks that everybody knows: so a broker may be
+    after a clean stop, when the partition lost its leader before the marker was written."""
+    folder = kafka.data / "log" / f"{topic}-0"
+    (log,) = folder.glob("*.log")
+    data, at = log.read_bytes(), 0
+    while at < len(data):
+        last, at = at, at + 12 + int.from_bytes(data[at + 8:at + 12], "big")
+    attributes = int.from_bytes(data[last + 21:last + 23], "big")
+    assert attributes & 0x20, "the last batch is a marker"
+    os.truncate(log, last)
+    for state in (*folder.glob("*.snapshot"), *folder.glob("*.*index"), kafka.data / "log" / ".kafka_cleanshutdown"):
+        state.unlink()
+
+
+@pytest.mark.full
+def test_broker_that_forgot_the_end_of_a_transaction(pipeline, postgres, kafka, name):
+    """Readers of what is committed never get past it; the pipeline's next transaction closes it."""
+    topic = f"positions-{name}"
+    pipeline.configure(**{"checkpoint.topic": topic})
+    run_and_stop(pipeline, postgres, name, 1)
+    kafka.stop()
+    cut_last_marker(kafka, topic)
+    kafka.start()
+    assert kafka.admin.ends(topic, committed=True)[0] < kafka.admin.ends(topic)[0]
+    insert(postgres, name, 2)
+    pipeline.start()
+    pipeline.wait_until(lambda: 2 in ids(pipeline), 60)
+    pipeline.wait_confirmed(postgres.wal_end())
+    assert pipeline.stop() == 0
+    assert ids(pipeline) == [1, 2]
+    assert kafka.admin.ends(topic, committed=True) == kafka.admin.ends(topic)
+
+
 # Topics and records that are wrong
 
 

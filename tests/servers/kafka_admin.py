@@ -13,8 +13,9 @@ import confluent_kafka
 from confluent_kafka import admin as kafka_admin
 
 PATIENCE = 30
-MOVING = (confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION, confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE,
-          confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART)
+MOVING = {confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION, confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE,
+          confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART, confluent_kafka.KafkaError.UNKNOWN_LEADER_EPOCH,
+          confluent_kafka.KafkaError.FENCED_LEADER_EPOCH}
 
 
 @dataclasses.dataclass(frozen=True)
