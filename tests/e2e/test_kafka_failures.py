@@ -13,9 +13,10 @@ import time
 import pytest
 from kafka import AUTHORIZED, REPLICATED, KafkaServer
 from kafka_run import NONE, PARTITIONS, KafkaPipeline, KafkaRun, Shape
+from oidc import OidcProvider
 
 FULL = bool(os.environ.get("MILLRACE_FULL"))
-AWAY_S = 60 if FULL else 8
+AWAY_S = int(os.environ.get("MILLRACE_AWAY_S", 60 if FULL else 8))
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +79,27 @@ def trouble(pipeline, words, timeout=60):
 
 @pytest.mark.full
 def test_broker_away(millrace, postgres, kafka, tmp_path):
+    """Under load: nobody is told of what is nowhere, the server hears from us all the while, memory stays within its limit."""
     with KafkaRun(millrace, postgres, kafka, tmp_path, "away") as run:
         run.start()
-        with run.writing():
+        with run.writing(pause_s=0.05):
             run.wait_commits(50)
             kafka.stop()
             time.sleep(1)
             told = run.pipeline.told()
-            run.wait_commits(50)
-            time.sleep(AWAY_S)
+            silences = []
+            until = time.monotonic() + AWAY_S
+            while time.monotonic() < until:
+                silences.append(postgres.value("select extract(epoch from clock_timestamp() - reply_time)::float8 "
+                                               "from pg_stat_replication"))
+                time.sleep(0.5)
             assert run.pipeline.told() == told, "told of what is nowhere"
+            assert max(silences) < 20, "status.update.interval.ms is 10 s, the server waits for 60"
             kafka.start()
             run.wait_commits(50)
+        run.wait_told(600)
+        memory_mib = int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{run.pipeline.process.pid}/status").read())[1]) / 1024
+        assert memory_mib < 300, "memory.limit is 256 MiB"
         run.judge(repeats=NONE)
 
 
@@ -408,6 +418,67 @@ def test_authentication(one_table, secured, mechanism):
     assert "app-secret" not in wrong.log_file.read_text()
 
 
+def allow_everything(secured, topics):
+    for what in ({"topic": topics, "prefix": True}, {"topic": "millrace-checkpoints"},
+                 {"transactional_id": "millrace-", "prefix": True}):
+        secured.admin.allow("app", "all", **what)
+    for right in ("create", "idempotent_write"):
+        secured.admin.allow("app", right, cluster=True)
+
+
+@pytest.mark.full
+def test_password_changed_while_it_runs(one_table, secured):
+    """Connections that stand go on; a new one is refused and tried again, until the password is right again."""
+    allow_everything(secured, "changed.")
+    pipeline = one_table("changed", secured.sasl_client())
+    pipeline.start().wait_streaming()
+    pipeline.insert()
+    wait_ids(pipeline, secured, [1])
+    secured.admin.set_password("app", "another-secret")
+    try:
+        secured.restart()
+        pipeline.insert()
+        told = pipeline.told()
+        assert trouble(pipeline, "KAFKA_AUTH_FAILED")
+        time.sleep(5)
+        assert pipeline.running and pipeline.told() == told
+    finally:
+        secured.admin.set_password("app", "app-secret")
+    wait_ids(pipeline, secured, [1, 2])
+    pipeline.wait_until(lambda: pipeline.status()["last_error"] is None, 60, "trouble that has passed")
+    assert pipeline.stop() == 0 and "another-secret" not in pipeline.log_text()
+
+
+@pytest.mark.full
+def test_writers_over_sasl_ssl(millrace, postgres, secured, tmp_path):
+    allow_everything(secured, "over_tls.")
+    with KafkaRun(millrace, postgres, secured, tmp_path, "over_tls", client=secured.sasl_client()) as run:
+        run.start()
+        with run.writing():
+            for mode in ("stop", "kill"):
+                run.wait_commits(50)
+                secured.restart(mode)
+            run.wait_commits(50)
+        run.judge(repeats=NONE)
+
+
+@pytest.mark.full
+def test_tokens_of_a_provider(one_table):
+    """OAUTHBEARER with OIDC: tokens that live for seconds are replaced; without them, connections that stand are closed."""
+    with OidcProvider({"app": "app-secret"}, lifetime_seconds=10) as provider, KafkaServer(oidc=provider) as kafka:
+        pipeline = one_table("tokens", kafka.oidc_client())
+        pipeline.start().wait_streaming()
+        for n in range(1, 5):
+            pipeline.insert()
+            wait_ids(pipeline, kafka, list(range(1, n + 1)))
+            time.sleep(4)
+        assert provider.tokens_given > 4
+        assert pipeline.stop() == 0
+        wrong = one_table("no_tokens", kafka.oidc_client(password="mistaken-secret"))
+        wrong.start().stopped_with("KAFKA_AUTH_FAILED", 3, 90)
+        assert "mistaken-secret" not in wrong.log_file.read_text()
+
+
 @pytest.mark.full
 def test_foreign_certificate(one_table, secured):
     client = secured.sasl_client() | {"ssl.ca.location": secured.certificates.other_ca}
@@ -469,6 +540,21 @@ def test_compacted_topic_and_no_key(millrace, postgres, kafka, tmp_path):
         assert "keyless.public.keyless" in pipeline.stopped_with("RECORD_REFUSED", 3)
     finally:
         pipeline.clean_up()
+
+
+@pytest.mark.parametrize("options, says", [
+    pytest.param({"topic.creation.default.retention.ms": "nonsense"}, "retention.ms", id="setting"),
+    pytest.param({"topic.creation.default.replication.factor": 3}, "replication factor", id="brokers", marks=pytest.mark.full),
+])
+def test_topic_cannot_be_made(one_table, kafka, options, says):
+    """A setting that no broker takes; more replicas than brokers, who may still come: that is waited for."""
+    pipeline = one_table(f"unmade_{says.split()[0].split('.')[0]}", kafka.client(), **options)
+    pipeline.start().wait_streaming()
+    pipeline.insert()
+    told = pipeline.told()
+    last = pipeline.stopped_with("TOPIC_REFUSED", 3, 90)
+    assert pipeline.topic in last and says in last.lower()
+    assert pipeline.told() <= told and pipeline.topic not in kafka.admin.topics()
 
 
 # Two of the same name.
