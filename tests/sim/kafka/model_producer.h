@@ -125,7 +125,7 @@ class ModelProducer final : public ProducerPort {
   std::map<std::pair<std::uint32_t, std::int32_t>, Lane> lanes_;
   std::vector<Connection> connections_;  ///< By broker.
   std::uint64_t outage_told_ = 0;
-  std::size_t queued_ = 0;               ///< Not reported.
+  std::size_t queued_ = 0;  ///< Not reported.
 
   std::deque<std::pair<std::int64_t, ProducerEvent>> events_;  ///< And from when on they are seen.
   std::int64_t reports_from_us_ = 0;
