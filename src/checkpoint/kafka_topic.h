@@ -49,6 +49,7 @@ enum class ReadTo : std::uint8_t { kCommitted, kEverything };
 
 /// The last state of a pipeline's keys. Reads from the end backwards in growing steps, so that a long topic
 /// is read whole only for a pipeline that has been silent for long.
+/// DeadlineExceeded (KAFKA_UNREACHABLE) when the end is not reached: a transaction is open.
 absl::StatusOr<CheckpointRecords> read_checkpoint_records(KafkaLink& reader, const std::string& topic,
                                                           const CheckpointKeys& keys, ReadTo to,
                                                           const Patience& patience);
