@@ -24,6 +24,7 @@ LEDGER = BUILD / "ledger.jsonl"
 DEPS = pathlib.Path(os.environ.get("MILLRACE_DEPS") or REPOSITORY / ".deps")
 JOBS = str(os.cpu_count())
 BINARY = BUILD / "release/src/cli/millrace"
+FAILPOINTS_TEST = "tests/e2e/test_kafka_failpoints.py"
 # The C library and its loader. Everything else must be inside the binary.
 SYSTEM_LIBRARIES = re.compile(r"(libc|libm|libdl|libpthread|librt)\.so\.\d+|ld-linux.*\.so\.\d+")
 
@@ -273,7 +274,17 @@ def stage_e2e(log):
     """the binary against real servers"""
     versions = os.environ.get("MILLRACE_PG_VERSIONS", "15 17 18" if FULL else "17")
     log.run("tests/servers/fetch", *versions.split(), "kafka", "debezium")
-    return pytest(log, "tests/e2e", environment={"MILLRACE_PG_VERSIONS": versions, **full_environment()})
+    return pytest(log, "tests/e2e", f"--ignore={FAILPOINTS_TEST}",
+                  environment={"MILLRACE_PG_VERSIONS": versions, **full_environment()})
+
+
+def stage_failpoints(log):
+    """a build with failpoints: killed, failed and held up at every step from receive to told"""
+    configure(log, "failpoints")
+    build(log, "failpoints", ["millrace"])
+    log.run("tests/servers/fetch", "17", "kafka")
+    return pytest(log, FAILPOINTS_TEST, environment={
+        "MILLRACE_FAILPOINTS_BINARY": str(BUILD / "failpoints/src/cli/millrace"), "MILLRACE_FULL": "1"})
 
 
 def stage_quickstart(log):
@@ -324,7 +335,7 @@ def full_environment():
 
 STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "asan", "tsan", "fuzz",
           "tidy"]
-FULL_STAGES = STAGES + ["checker", "bench"]
+FULL_STAGES = STAGES + ["failpoints", "checker", "bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
 

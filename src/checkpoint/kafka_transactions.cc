@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/concat.h"
+#include "base/failpoint.h"
 #include "base/reason_code.h"
 #include "checkpoint/checkpoint_text.h"
 #include "kafka/errors.h"
@@ -52,9 +53,13 @@ absl::Status KafkaTransactions::commit(const std::string& topic, std::span<const
         RD_KAFKA_V_VALUE(text, text_bytes), RD_KAFKA_V_END);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka::error_status(error, kWhat);
   }
+  MILLRACE_FAILPOINT(kCheckpointProduced, return injected);
   for (;;) {
     const kafka::ErrorPtr error(rd_kafka_commit_transaction(raw, patience.slice_ms(kCallMs)));
-    if (error == nullptr) return absl::OkStatus();
+    if (error == nullptr) {
+      MILLRACE_FAILPOINT(kCheckpointCommitted, return injected);
+      return absl::OkStatus();
+    }
     const bool again =
         rd_kafka_error_is_retriable(error.get()) != 0 && rd_kafka_error_txn_requires_abort(error.get()) == 0;
     if (!again) return link_->failed(error.get(), kWhat);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failpoint.h"
 
 namespace millrace {
 
@@ -59,6 +60,7 @@ bool OrderStage::submit_next(std::int64_t now_us) {
   Piece* piece = nullptr;
   if (!rings.out.try_pop(piece)) return false;
   MILLRACE_CHECK(piece->batch_number == next_batch_, "pieces of a worker come in batch order");
+  MILLRACE_FAILPOINT(kPieceTaken, return !fail(injected));
   if (piece->last) {
     ++next_batch_;
     // Every value has been copied into a chunk: the receive memory may go back.
@@ -74,6 +76,7 @@ bool OrderStage::submit_next(std::int64_t now_us) {
   const bool hurry = many || piece->end_of_input || piece->checkpoint_now;
   sink_.submit(piece);
   if (hurry) sink_.flush();
+  MILLRACE_FAILPOINT(kPieceSubmitted, return !fail(injected));
   return true;
 }
 
@@ -106,6 +109,7 @@ bool OrderStage::drain_deliveries(std::int64_t now_us) {
       Piece* piece = in_flight_.front().piece;
       in_flight_.pop_front();
       pass(*piece);
+      MILLRACE_FAILPOINT(kMarkPassed, return fail(injected));
       const bool pushed = workers_[piece->worker]->returned.try_push(piece);
       MILLRACE_CHECK(pushed, "the return ring has a place for every piece");
     }
@@ -140,6 +144,7 @@ bool OrderStage::move_checkpoint(std::int64_t now_us) {
   if (outcome && !outcome->ok()) return fail(outcome->status());
   if (writing_) {
     if (!outcome) return false;
+    MILLRACE_FAILPOINT(kCheckpointConfirmed, return fail(injected));
     writing_ = false;
     generation_ = **outcome;
     ++counters_.checkpoints;
@@ -160,6 +165,7 @@ bool OrderStage::move_checkpoint(std::int64_t now_us) {
   const bool due = now_us - last_checkpoint_us_ >= options_.checkpoint_interval_us;
   const bool ending = end_of_input_ && in_flight_.empty();
   if (nothing_durable_ || checkpoint_now_ || (behind && due) || ending) {
+    MILLRACE_FAILPOINT(kCheckpointBegun, return fail(injected));
     write_checkpoint(now_us);
     worked = true;
   }

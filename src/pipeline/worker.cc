@@ -2,6 +2,7 @@
 #include "pipeline/worker.h"
 
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "runtime/slab.h"
 
 namespace millrace {
@@ -90,6 +91,7 @@ bool Worker::step() {
       MILLRACE_CHECK(result.kind != EncodeResult::Kind::kNeedsBytes,
                      "a change needs no more than it asked for");
     }
+    MILLRACE_FAILPOINT(kPieceEncoded, result.kind = EncodeResult::Kind::kFailed; result.status = injected);
     tables_.count(*batch_, first, next_, *piece);
     if (result.kind == EncodeResult::Kind::kFailed) {
       status_ = std::move(result.status);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink/kafka/producer.h"
 
+#include "base/failpoint.h"
 #include "runtime/clock.h"
 
 namespace millrace {
@@ -77,6 +78,7 @@ std::uint32_t Producer::open_topic(const std::string& name) {
 
 rd_kafka_resp_err_t Producer::produce(std::uint32_t topic, std::int32_t partition, const Record& record,
                                       InFlightRecord* under_way) {
+  MILLRACE_FAILPOINT(kRecordProduced, return RD_KAFKA_RESP_ERR__QUEUE_FULL);
   rd_kafka_vu_t fields[6];
   std::size_t count = 0;
   fields[count].vtype = RD_KAFKA_VTYPE_RKT;
@@ -138,6 +140,8 @@ bool Producer::next_deliveries(ProducerEvent& event) {
     event.deliveries.push_back(
         {static_cast<InFlightRecord*>(message->_private), message->err, message->offset});
   }
+  MILLRACE_FAILPOINT(kDeliveryReported, for (Delivery& each : event.deliveries) each.error =
+                                            RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE);
   return !event.deliveries.empty();
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/concat.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/reason_code.h"
 #include "kafka/errors.h"
@@ -118,6 +119,7 @@ void TopicBook::wait_or_fail(Topic& topic, Step step, absl::Status status, std::
 }
 
 void TopicBook::described(const absl::StatusOr<std::vector<kafka::TopicFacts>>& answer, std::int64_t now_us) {
+  MILLRACE_FAILPOINT(kTopicDescribed, return failed(Step::kDescribe, injected, now_us));
   if (!answer.ok()) return failed(Step::kDescribe, answer.status(), now_us);
   trouble_ = absl::OkStatus();
   for (const kafka::TopicFacts& facts : *answer) {
@@ -153,6 +155,7 @@ void TopicBook::described(const absl::StatusOr<std::vector<kafka::TopicFacts>>& 
 }
 
 void TopicBook::created(const absl::StatusOr<std::vector<kafka::CreatedTopic>>& answer, std::int64_t now_us) {
+  MILLRACE_FAILPOINT(kTopicCreated, return failed(Step::kCreate, injected, now_us));
   if (!answer.ok()) return failed(Step::kCreate, answer.status(), now_us);
   trouble_ = absl::OkStatus();
   for (const kafka::CreatedTopic& result : *answer) {

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "base/failpoint.h"
 #include "base/reason_code.h"
 
 namespace millrace::postgres {
@@ -214,6 +215,7 @@ Result ChangeStream::hold(HeldTransaction& held, const MessageHead& head, const 
   counters_.changes += changes;
   absl::Status status = held.append(xid, header, message.body[0], message.body.subspan(head.fields_at));
   if (!status.ok()) return fail(with_reason(std::move(status), ReasonCode::kMemoryLimit));
+  MILLRACE_FAILPOINT(kSourceHeld, return fail(injected));
   // Millions of subtransactions: the server keeps them better.
   return block_ != nullptr && budget_.crowded() ? Result::kNeedsWhole : Result::kOk;
 }

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "base/failpoint.h"
 #include "base/reason_code.h"
 
 namespace millrace::postgres {
@@ -220,6 +221,7 @@ Slab* ChangeStream::replay_slab(std::size_t bytes_wanted) {
 Result ChangeStream::replay() {
   if (!status_.ok()) return Result::kFailed;
   if (!replaying_) return Result::kOk;
+  MILLRACE_FAILPOINT(kSourceReplayed, return fail(injected));
   HeldReplay& replay = *replaying_;
   const std::uint64_t turn_ends = replay.offset + kReplayBytesPerTurn;
   while (replay.offset < replay.held->size()) {

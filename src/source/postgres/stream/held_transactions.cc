@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/failpoint.h"
 
 namespace millrace::postgres {
 
@@ -147,6 +148,7 @@ absl::Status HeldTransaction::spill() {
   while (!blocks_.empty()) {
     Block& block = blocks_.front();
     if (absl::Status status = file_->append({block.bytes.get(), block.used}); !status.ok()) return status;
+    MILLRACE_FAILPOINT(kSourceSpilled, return injected);
     spilled_ += block.used;
     budget_.spilled_total_ += block.used;
     memory_bytes_ -= block.capacity;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/concat.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/reason_code.h"
 
@@ -162,6 +163,9 @@ bool PostgresSource::work_off(std::int64_t now_us) {
   }
   // What has been read goes on at once; it is never held back to fill a batch.
   builder_.cut();
+  if (worked && state_ == State::kStreaming) {
+    MILLRACE_FAILPOINT(kBatchPushed, lost(injected, true, now_us));
+  }
   return worked;
 }
 
@@ -237,6 +241,7 @@ bool PostgresSource::handle_change(std::int64_t now_us) {
       fail(changes_.status());
       return false;
   }
+  MILLRACE_FAILPOINT(kSourceDecoded, fail(injected); return false);
   if (const std::int64_t commit_us = changes_.open_commit_time_us(); commit_us != 0) {
     lag_us_ = to_unix_us(pending_->send_time) - commit_us;
   }
@@ -335,6 +340,7 @@ bool PostgresSource::receive(std::int64_t now_us) {
            true, now_us);
       return true;
   }
+  MILLRACE_FAILPOINT(kSourceReceived, lost(injected, true, now_us); return true);
   buffer_.received(outcome.bytes);
   gauges_.bytes_received.store(gauges_.bytes_received.load(std::memory_order_relaxed) + outcome.bytes,
                                std::memory_order_relaxed);
@@ -358,7 +364,10 @@ bool PostgresSource::send_status(std::int64_t now_us) {
   status.applied = Lsn{told};
   status.client_time = from_unix_us(clock_.realtime_us());
   status.reply_requested = silence_us(now_us) >= silence_max_us_ / 2;
+  // What cannot be sent loses the connection, unless it is being closed anyway.
+  MILLRACE_FAILPOINT(kToldDue, if (state_ == State::kStreaming) lost(injected, true, now_us); return false);
   if (!stream_->send(encode_standby_status(status))) return false;
+  MILLRACE_FAILPOINT(kToldSent, if (state_ == State::kStreaming) lost(injected, true, now_us); return false);
   gauges_.told_lsn.store(told, std::memory_order_relaxed);
   status_due_ = false;
   next_status_us_ = now_us + status_interval_us_;
