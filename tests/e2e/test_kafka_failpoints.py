@@ -6,8 +6,10 @@ The program is that of the preset `failpoints`: MILLRACE_FAILPOINTS_BINARY, or b
 import dataclasses
 import os
 import pathlib
+import random
 import re
 import signal
+import subprocess
 
 import pytest
 from kafka import KafkaServer
@@ -16,6 +18,8 @@ from program import Millrace
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 HOLD_MS = 1500
+SEED = int(os.environ.get("MILLRACE_SEED", "7"))
+ROUNDS = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,3 +227,28 @@ def test_tried_for_ever(hurt, point):
         case.start_unhurt()
         case.run.wait_commits(20)
     case.run.judge(repeats=BETWEEN_RUNS)
+
+
+@pytest.mark.full
+def test_hurt_at_random(millrace, postgres, kafka, tmp_path):
+    """Round by round another two orders, at any pass; who lives for some seconds is killed."""
+    source = random.Random(SEED)
+    acted = 0
+    with KafkaRun(millrace, postgres, kafka, tmp_path, "fp_random") as run:
+        run.start()
+        run.pipeline.kill()
+        with run.writing(pause_s=0.05):
+            for _ in range(ROUNDS):
+                orders = [f"{point}={source.choice(['kill', 'error-once', 'hold:300'])}@{source.randint(1, PLACES[point].at * 2)}"
+                          for point in source.sample(list(PLACES), 2)]
+                run.pipeline.environment["MILLRACE_FAILPOINTS"] = ",".join(orders)
+                run.pipeline.start()
+                try:
+                    run.pipeline.process.wait(source.uniform(2, 6))
+                except subprocess.TimeoutExpired:
+                    run.pipeline.kill()
+                acted += any(line["msg"] == "failpoint acts" for line in run.pipeline.log())
+        del run.pipeline.environment["MILLRACE_FAILPOINTS"]
+        run.start()
+        run.judge(repeats=BETWEEN_RUNS)
+    assert acted > ROUNDS / 3
