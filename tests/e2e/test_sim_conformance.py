@@ -13,5 +13,6 @@ def test_the_model_server_sends_what_postgresql_sends():
 
 
 def test_the_model_partitions_answer_as_those_of_kafka():
-    done = subprocess.run([REPOSITORY / "tests/sim/conformance/run_kafka", "--seeds", "5"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([REPOSITORY / "tests/sim/conformance/run_kafka", "--seeds", "5"], capture_output=True, text=True,
+                          timeout=300)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

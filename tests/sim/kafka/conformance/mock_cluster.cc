@@ -18,8 +18,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{8};
-constexpr int kRoundTripMs = 60;       // from now on: five are under way before the first is answered
-constexpr std::size_t kLingerMs = 60;  // three records become one batch
+constexpr int kRoundTripMs = 200;       // from now on: five are under way before the first is answered
+constexpr std::size_t kLingerMs = 200;  // three records become one batch
 constexpr std::int16_t kProduceApi = 0;
 constexpr std::int32_t kBroker = 1;
 
