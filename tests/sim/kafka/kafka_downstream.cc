@@ -122,8 +122,12 @@ class KafkaDownstream final : public Downstream {
         const rd_kafka_resp_err_t errors[] = {
             RD_KAFKA_RESP_ERR__FENCED, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
             RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE};
-        if (ModelProducer* const producer = any_producer(random))
-          producer->fail_for_good(random.pick(errors));
+        ModelProducer* producer = any_producer(random);
+        if (producer == nullptr) return true;
+        // Rather the one with more to do.
+        if (random.percent(60)) producer = port_->producers().back().get();
+        const rd_kafka_resp_err_t error = random.pick(errors);
+        random.percent(40) ? producer->fail_for_good(error) : producer->fail_with_the_next(error);
         return true;
       }
       case StepKind::kLoseAcknowledgements:

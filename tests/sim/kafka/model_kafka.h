@@ -106,11 +106,14 @@ class ModelKafka {
   void refuse(std::deque<rd_kafka_resp_err_t> errors) { refusals_ = std::move(errors); }
   /// And all others, until heal().
   void refuse_always(rd_kafka_resp_err_t error) noexcept { refusal_ = error; }
-  /// Brokers forget producers that are silent for long.
+  /// Brokers forget producers that are silent for long. At once their partition has no leader for a moment:
+  /// it is then that it matters.
   void forget(std::uint64_t producer, const std::string& topic, std::int32_t partition) {
     const auto found = topics_.find(topic);
     if (found == topics_.end()) return;
-    found->second.partitions[static_cast<std::size_t>(partition)].producers.erase(producer);
+    Partition& silent = found->second.partitions[static_cast<std::size_t>(partition)];
+    silent.producers.erase(producer);
+    silent.led_from_us = clock_.monotonic_us() + random_.between(0, 2 * options_.latency_us);
   }
   bool remove(const std::string& topic) { return topics_.erase(topic) != 0; }
   /// The end of a partition moves back.

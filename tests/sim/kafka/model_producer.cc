@@ -38,6 +38,7 @@ ModelProducer::Lane& ModelProducer::lane(std::uint32_t topic, std::int32_t parti
 
 rd_kafka_resp_err_t ModelProducer::produce(std::uint32_t topic, std::int32_t partition, const Record& record,
                                            InFlightRecord* under_way) {
+  if (fails_next_ != RD_KAFKA_RESP_ERR_NO_ERROR && !is_fatal()) fail_for_good(fails_next_);
   if (is_fatal()) return fatal_;
   if (queued_ >= options_.queue_records_max) return RD_KAFKA_RESP_ERR__QUEUE_FULL;
   const std::int64_t now_us = kafka_.clock().monotonic_us();
@@ -50,7 +51,7 @@ rd_kafka_resp_err_t ModelProducer::produce(std::uint32_t topic, std::int32_t par
   const bool at_rest = to.queue.empty() && to.again.empty() && to.in_flight == 0;
   // By default it takes them a day; here as little as the sink thinks possible.
   if (at_rest && to.acked_us != kNever && now_us - to.acked_us > PartitionLanes::kKnownUs &&
-      random_.percent(50))
+      random_.percent(80))
     kafka_.forget(id_, to.topic, partition);
   if (to.queue.empty()) to.queued_since_us = now_us;
   to.queue.push_back({under_way, record.value, record.value_size, ++to.last_id});

@@ -46,6 +46,8 @@ class ModelProducer final : public ProducerPort {
   void stall_reports_until(std::int64_t until_us) noexcept { reports_from_us_ = until_us; }
   /// It cannot go on, for a reason that is none of a record's.
   void fail_for_good(rd_kafka_resp_err_t error);
+  /// The same, when the next record is handed over.
+  void fail_with_the_next(rd_kafka_resp_err_t error) noexcept { fails_next_ = error; }
 
  private:
   struct Message {
@@ -113,7 +115,8 @@ class ModelProducer final : public ProducerPort {
   Random random_;
   const std::uint64_t id_;
   std::int32_t epoch_ = 0;
-  bool new_epoch_ = false;                                  ///< Once nothing is under way.
+  bool new_epoch_ = false;  ///< Once nothing is under way.
+  rd_kafka_resp_err_t fails_next_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   rd_kafka_resp_err_t fatal_ = RD_KAFKA_RESP_ERR_NO_ERROR;  ///< Why nothing is sent any more.
 
   struct OpenTopic {
