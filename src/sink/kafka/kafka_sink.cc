@@ -13,12 +13,12 @@
 #include "kafka/errors.h"
 #include "sink/kafka/delivered_topics.h"
 #include "sink/kafka/in_flight.h"
+#include "sink/kafka/kafka_trouble.h"
 #include "sink/kafka/partition_lanes.h"
 #include "sink/kafka/partition_offsets.h"
 #include "sink/kafka/partitioner.h"
 #include "sink/kafka/rdkafka_port.h"
 #include "sink/kafka/record_size.h"
-#include "sink/kafka/stall_watch.h"
 #include "sink/kafka/topic_book.h"
 
 namespace millrace {
@@ -26,11 +26,9 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kLongAgo = std::numeric_limits<std::int64_t>::min() / 2;
 constexpr kafka::Timeout kOpenSlice{1'000};
 constexpr std::int64_t kStaleAgainUs = 100'000;
 constexpr std::int64_t kStalePatienceUs = 60'000'000;
-constexpr std::int64_t kTroubleIntervalUs = 10'000'000;
 /// A fatal error is told before the report of the record that caused it: what it says is better.
 constexpr std::int64_t kFatalPatienceUs = 500'000;
 
@@ -66,21 +64,6 @@ bool sets_linger(const KafkaConfig& config) {
   });
 }
 
-std::string why_stalled(const std::vector<kafka::TopicFacts>& topics) {
-  if (topics.size() != 1) return "the cluster does not know the topic";
-  const kafka::TopicFacts& topic = topics.front();
-  if (topic.error != RD_KAFKA_RESP_ERR_NO_ERROR) return concat("topic ", topic.name, ": ", topic.error_text);
-  if (topic.leaderless > 0) {
-    return concat("topic ", topic.name, " has ", topic.leaderless, " partitions without a leader");
-  }
-  if (topic.in_sync_min < topic.replicas_min) {
-    return concat("topic ", topic.name, " has ", topic.in_sync_min, " of ", topic.replicas_min,
-                  " replicas in sync");
-  }
-  return concat("the cluster sees nothing wrong with topic ", topic.name,
-                ", so a quota or a full disk may be the cause: the brokers' logs know");
-}
-
 class KafkaSink final : public RecordSink {
  public:
   KafkaSink(KafkaSinkOptions options, std::unique_ptr<KafkaPort> kafka, const Clock& clock)
@@ -94,6 +77,7 @@ class KafkaSink final : public RecordSink {
         message_bytes_max_(setting(options_.kafka, "message.max.bytes", 100'000'000)),
         compresses_(compresses(options_.kafka)),
         adapts_(!sets_linger(options_.kafka)),
+        trouble_(options_.on_trouble),
         lanes_(static_cast<std::size_t>(batch_bytes_),
                adapts_ ? options_.busy_bytes : std::numeric_limits<std::size_t>::max()) {}
   KafkaSink(const KafkaSink&) = delete;
@@ -128,7 +112,7 @@ class KafkaSink final : public RecordSink {
       const auto [headers, header_bytes] = headers_.of(record);
       memory_bytes += message_memory_bytes(record.key_size, headers, header_bytes);
     }
-    if (in_flight_.empty()) stall_.moved(now_us_);
+    if (in_flight_.empty()) trouble_.oldest_moved(now_us_);
     InFlightPieces::Entry& entry = in_flight_.add(piece, memory_bytes);
     for (std::size_t i = 0; i < piece->records.size() && status_.ok(); ++i) {
       hand_over(piece->records[i], entry.records[i]);
@@ -149,8 +133,7 @@ class KafkaSink final : public RecordSink {
       watch_for_stall();
       return nullptr;
     }
-    if (stall_.stalled()) trouble_passed();
-    stall_.moved(now_us);
+    trouble_.oldest_moved(now_us);
     passing_ = done;
     passed_records_ = 0;
     return done->piece;
@@ -165,14 +148,14 @@ class KafkaSink final : public RecordSink {
 
   std::string state() const override { return offsets_.to_json(); }
 
-  /// Everything submitted is with librdkafka already.
+  /// What waits here waits for records before it, and follows them at once.
   void flush() override {}
 
   std::int64_t next_deadline_us() const noexcept override {
     if (!status_.ok()) return kNever;
     std::int64_t deadline = std::min(book_.next_deadline_us(), fatal_until_us_);
     if (!stale_.empty()) deadline = std::min(deadline, stale_next_us_);
-    if (!in_flight_.empty() && book_.idle()) deadline = std::min(deadline, stall_.next_us());
+    if (!in_flight_.empty() && book_.idle()) deadline = std::min(deadline, trouble_.next_us());
     return deadline;
   }
 
@@ -240,15 +223,16 @@ class KafkaSink final : public RecordSink {
       drain_events();  // what the connections met: better words than "timed out"
       if (!status_.ok()) return status_;
       if (facts.ok()) {
-        trouble_passed();
+        trouble_.passed();
         return facts->id;
       }
       if (options_.stop_requested()) return absl::CancelledError("stopped while Kafka was waited for");
-      const ReasonCode reason = reason_of(trouble_);
+      const ReasonCode reason = reason_of(trouble_.status());
       const bool refused = reason == ReasonCode::kKafkaAuthFailed || reason == ReasonCode::kKafkaTlsFailed ||
                            reason_of(facts.status()) == ReasonCode::kKafkaPermissionDenied;
-      if (refused) return trouble_.ok() ? facts.status() : trouble_;
-      if (now_us_ >= until_us) return trouble_.ok() ? facts.status() : trouble_;
+      if (refused || now_us_ >= until_us) {
+        return trouble_.status().ok() ? facts.status() : trouble_.status();
+      }
     }
   }
 
@@ -318,7 +302,7 @@ class KafkaSink final : public RecordSink {
         // brokers are away. A queue is full for just as long.
         now_us_ = std::max(now_us_, clock_.monotonic_us());
         std::int64_t& since_us = stale_.try_emplace(under_way.place, now_us_).first->second;
-        if (away_ || error == RD_KAFKA_RESP_ERR__QUEUE_FULL) since_us = now_us_;
+        if (trouble_.away() || error == RD_KAFKA_RESP_ERR__QUEUE_FULL) since_us = now_us_;
         if (now_us_ - since_us > kStalePatienceUs) {
           status_ = kafka::error_status(error, concat("topic ", topic.name));
           return true;
@@ -382,19 +366,18 @@ class KafkaSink final : public RecordSink {
     for (ProducerSlot& slot : producers_) {
       while (slot.producer->next_event(event_)) on_event(slot);
     }
-    if (const auto about_one = kafka_->take_answers(book_, now_us_)) explain_stall(*about_one);
+    if (const auto about_one = kafka_->take_answers(book_, now_us_)) {
+      trouble_.explain_stall(*about_one, now_us_, in_flight_.outstanding());
+    }
   }
 
   void on_event(ProducerSlot& slot) {
     switch (event_.kind) {
       case ProducerEvent::Kind::kDeliveries:
         return on_deliveries();
-      case ProducerEvent::Kind::kTrouble: {
-        absl::Status status = kafka::error_status(event_.error, "Kafka", event_.words);
-        away_ |= reason_of(status) == ReasonCode::kKafkaUnreachable;
-        if (!stall_told_ || reason_of(status) != ReasonCode::kKafkaUnreachable) trouble(std::move(status));
-        return;
-      }
+      case ProducerEvent::Kind::kTrouble:
+        return trouble_.connection_met(kafka::error_status(event_.error, "Kafka", event_.words), now_us_,
+                                       in_flight_.outstanding());
       case ProducerEvent::Kind::kFatal:
         fatal_ = kafka::error_status(event_.error, "the producer cannot go on", event_.words);
         return note_fatal();
@@ -404,8 +387,8 @@ class KafkaSink final : public RecordSink {
         for (const ProducerSlot& each : producers_) add(all, each.view);
         // With nothing to acknowledge, a connection is the proof.
         const bool met = std::ranges::any_of(all.brokers, &KafkaBrokerView::up);
-        if (met) away_ = false;
-        if (met && in_flight_.outstanding() == 0 && book_.trouble().ok()) trouble_passed();
+        if (met) trouble_.connection_seen();
+        if (met && in_flight_.outstanding() == 0 && book_.trouble().ok()) trouble_.passed();
         return options_.on_statistics(all);
       }
     }
@@ -416,7 +399,7 @@ class KafkaSink final : public RecordSink {
       InFlightRecord& under_way = *delivery.record;
       if (delivery.error == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
         in_flight_.delivered(under_way, delivery.offset);
-        away_ = false;
+        trouble_.connection_seen();
         prove(under_way, delivery.offset);
         if (lanes_.acknowledged(under_way.place, now_us_)) serve_lane(under_way.place);
         continue;
@@ -424,7 +407,7 @@ class KafkaSink final : public RecordSink {
       failed(delivery.error, record_of(under_way));
     }
     // What is acknowledged of other partitions proves nothing for the oldest.
-    if (!trouble_.ok() && status_.ok() && fatal_.ok() && !stall_.stalled()) trouble_passed();
+    if (status_.ok() && fatal_.ok() && !trouble_.status().ok() && !trouble_.stalled()) trouble_.passed();
   }
 
   void prove(const InFlightRecord& under_way, std::int64_t offset) {
@@ -448,46 +431,10 @@ class KafkaSink final : public RecordSink {
     fatal_until_us_ = std::min(fatal_until_us_, now_us_ + kFatalPatienceUs);
   }
 
-  void trouble(absl::Status status) {
-    const bool same = reason_of(status) == reason_of(trouble_);
-    if (same && now_us_ - trouble_told_us_ < kTroubleIntervalUs) return;
-    // "All brokers are down" says less than why the last one is.
-    if (!trouble_.ok() && now_us_ - trouble_told_us_ < kTroubleIntervalUs &&
-        reason_of(status) == ReasonCode::kKafkaUnreachable) {
-      return;
-    }
-    trouble_told_us_ = now_us_;
-    trouble_ = std::move(status);
-    options_.on_trouble(trouble_);
-    log_warn("kafka", "trouble that is being retried",
-             {{"error", std::string(trouble_.message())}, {"records_in_flight", in_flight_.outstanding()}});
-  }
-
-  void trouble_passed() {
-    stall_told_ = false;
-    if (trouble_.ok()) return;
-    trouble_ = absl::OkStatus();
-    options_.on_trouble(trouble_);
-    log_info("kafka", "trouble has passed");
-  }
-
   /// Topics that are waited for are the book's trouble.
   void watch_for_stall() {
-    if (in_flight_.empty() || !book_.idle() || !stall_.due(now_us_)) return;
+    if (in_flight_.empty() || !book_.idle() || !trouble_.stall_is_due(now_us_)) return;
     if (const Record* const oldest = in_flight_.oldest()) kafka_->ask_about(oldest->topic->name);
-  }
-
-  void explain_stall(const absl::StatusOr<std::vector<kafka::TopicFacts>>& answer) {
-    if (!stall_.stalled()) return;
-    // What a connection has met stays, if nobody answers, or if it is not about connections.
-    if (!trouble_.ok() && (!answer.ok() || reason_of(trouble_) != ReasonCode::kKafkaUnreachable)) return;
-    stall_told_ = true;
-    trouble_told_us_ = kLongAgo;
-    trouble(reason_error(
-        ReasonCode::kKafkaUnreachable,
-        concat("the oldest of ", in_flight_.outstanding(), " records has not been acknowledged for ",
-               stall_.seconds(now_us_),
-               " s: ", answer.ok() ? why_stalled(*answer) : std::string(answer.status().message()))));
   }
 
   // --- topics
@@ -499,7 +446,7 @@ class KafkaSink final : public RecordSink {
     const TopicBook::Questions questions = book_.due(now_us_);
     if (!questions.empty()) kafka_->ask(questions);
     if (!book_.status().ok() && status_.ok()) status_ = book_.status();
-    if (!book_.trouble().ok()) trouble(book_.trouble());
+    if (!book_.trouble().ok()) trouble_.met(book_.trouble(), now_us_, in_flight_.outstanding());
     if (!stale_.empty() && now_us_ >= stale_next_us_) {
       stale_next_us_ = now_us_ + kStaleAgainUs;
       std::vector<std::uint32_t> places;
@@ -567,9 +514,7 @@ class KafkaSink final : public RecordSink {
   std::int64_t now_us_ = 0;
   absl::Status fatal_;
   std::int64_t fatal_until_us_ = kNever;
-  absl::Status trouble_;
-  bool away_ = false;  ///< A connection was lost, and none has been seen since.
-  std::int64_t trouble_told_us_ = kLongAgo;
+  KafkaTrouble trouble_;
 
   std::vector<ProducerSlot> producers_;
   ProducerEvent event_;
@@ -581,8 +526,6 @@ class KafkaSink final : public RecordSink {
   std::int64_t stale_next_us_ = kNever;
 
   InFlightPieces in_flight_;
-  StallWatch stall_;
-  bool stall_told_ = false;  ///< What is told as trouble is that.
   PartitionOffsets offsets_;
   const InFlightPieces::Entry* passing_ = nullptr;
   std::size_t passed_records_ = 0;
