@@ -17,7 +17,7 @@ InFlightPieces::Entry& InFlightPieces::add(Piece* piece, std::size_t memory_byte
   entry.piece = piece;
   entry.outstanding = records;
   entry.memory_bytes = memory_bytes;
-  entry.records.assign(records, InFlightRecord{-1, 0, index, 0});
+  entry.records.assign(records, InFlightRecord{.entry = index});
   order_.push_back(index);
   outstanding_ += records;
   memory_bytes_ += memory_bytes;

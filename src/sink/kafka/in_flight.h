@@ -13,10 +13,11 @@ namespace millrace {
 
 /// A record under way; its address is the message's opaque.
 struct InFlightRecord {
-  std::int64_t offset = -1;  ///< In its partition, once delivered; negative: the broker did not say.
-  std::uint32_t place = 0;   ///< Its partition: see PartitionOffsets.
-  std::uint32_t entry = 0;   ///< Its piece: see InFlightPieces.
-  std::uint32_t bytes = 0;   ///< In a batch, about.
+  std::int64_t offset = -1;          ///< In its partition, once delivered; negative: the broker did not say.
+  std::uint32_t place = 0;           ///< Its partition: see PartitionOffsets.
+  std::uint32_t entry = 0;           ///< Its piece: see InFlightPieces.
+  std::uint32_t bytes = 0;           ///< In a batch, about.
+  InFlightRecord* behind = nullptr;  ///< Waits in the same lane: see PartitionLanes.
 };
 
 /// Pieces at a Kafka producer, in source order. Owner: the order stage's thread. Bound: `memory_bytes()`, by

@@ -45,9 +45,10 @@ class ProducerPort {
   virtual std::uint32_t open_topic(const std::string& name) = 0;
 
   /// Hands a record over. Its value must stay until its delivery was reported.
+  /// @param timestamp_ms  Unix milliseconds, the record's in its topic.
   /// @return NO_ERROR, or why it was not taken.
   virtual rd_kafka_resp_err_t produce(std::uint32_t topic, std::int32_t partition, const Record& record,
-                                      InFlightRecord* under_way) = 0;
+                                      std::int64_t timestamp_ms, InFlightRecord* under_way) = 0;
 
   /// False: nothing has happened. Else `event` says what; its memory is used again.
   virtual bool next_event(ProducerEvent& event) = 0;

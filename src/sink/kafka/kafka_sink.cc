@@ -107,6 +107,7 @@ class KafkaSink final : public RecordSink {
 
   void submit(Piece* piece) override {
     now_us_ = std::max(now_us_, clock_.monotonic_us());
+    realtime_ms_ = clock_.realtime_us() / 1000;
     std::size_t memory_bytes = 0;
     for (const Record& record : piece->records) {
       const auto [headers, header_bytes] = headers_.of(record);
@@ -122,6 +123,7 @@ class KafkaSink final : public RecordSink {
   Piece* poll(std::int64_t now_us) override {
     if (!status_.ok()) return nullptr;
     now_us_ = now_us;
+    realtime_ms_ = clock_.realtime_us() / 1000;
     kafka_->arm();
     drain_events();
     move_topics();
@@ -289,7 +291,8 @@ class KafkaSink final : public RecordSink {
     if (fatal_until_us_ != kNever) return false;
     const auto partition = static_cast<std::int32_t>(under_way.place - topic.first_place);
     const auto& way = topic.ways[static_cast<std::size_t>(lanes_.way(under_way.place))];
-    const rd_kafka_resp_err_t error = way.producer->produce(way.handle, partition, record, &under_way);
+    const rd_kafka_resp_err_t error =
+        way.producer->produce(way.handle, partition, record, realtime_ms_, &under_way);
     switch (error) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         lanes_.sent(under_way.place);
@@ -512,6 +515,7 @@ class KafkaSink final : public RecordSink {
 
   absl::Status status_;
   std::int64_t now_us_ = 0;
+  std::int64_t realtime_ms_ = 0;  ///< Records' timestamps: when they are handed over, about.
   absl::Status fatal_;
   std::int64_t fatal_until_us_ = kNever;
   KafkaTrouble trouble_;

@@ -12,9 +12,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <limits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -65,7 +63,7 @@ class PartitionLanes {
   /// Whether a record may go at once: none waits before it, and there is room for it.
   bool open(std::uint32_t place, std::int64_t now_us) noexcept {
     Lane& lane = lanes_[place];
-    return lane.waiting == 0 && has_room(lane, now_us);
+    return lane.first == nullptr && has_room(lane, now_us);
   }
   /// One went.
   void sent(std::uint32_t place) noexcept { ++lanes_[place].in_flight; }
@@ -76,7 +74,7 @@ class PartitionLanes {
     --lane.in_flight;
     lane.acknowledged_us[static_cast<std::size_t>(lane.way)] = now_us;
     lane.alone = false;
-    return lane.waiting != 0 && has_room(lane, now_us);
+    return lane.first != nullptr && has_room(lane, now_us);
   }
 
   /// Of each that arrived, in the order of arrival. `offset` < 0: the broker did not say where it stands, or
@@ -95,19 +93,27 @@ class PartitionLanes {
   }
 
   /// Takes a record's turn: every later one of the partition waits behind it.
-  void wait(std::uint32_t place, InFlightRecord* record) {
-    waiting_[place].push_back(record);
-    ++lanes_[place].waiting;
-    lanes_[place].waiting_bytes += record->bytes;
+  void wait(std::uint32_t place, InFlightRecord* record) noexcept {
+    Lane& lane = lanes_[place];
+    record->behind = nullptr;
+    (lane.first == nullptr ? lane.first : lane.last->behind) = record;
+    lane.last = record;
+    lane.waiting_bytes += record->bytes;
   }
   /// How many bytes of what waits may go now, in one go, by way(); more than 0: at least one record.
-  std::size_t may_go_bytes(std::uint32_t place, std::int64_t now_us) noexcept;
-  /// The next that waits; nullptr: none does.
-  InFlightRecord* next(std::uint32_t place) noexcept {
-    return lanes_[place].waiting == 0 ? nullptr : waiting_.find(place)->second.front();
+  std::size_t may_go_bytes(std::uint32_t place, std::int64_t now_us) noexcept {
+    Lane& lane = lanes_[place];
+    if (lane.first == nullptr || !has_room(lane, now_us)) return 0;
+    return lane.alone ? 1 : batch_bytes_;
   }
+  /// The next that waits; nullptr: none does.
+  InFlightRecord* next(std::uint32_t place) const noexcept { return lanes_[place].first; }
   /// What next() gave waits no longer.
-  void went(std::uint32_t place);
+  void went(std::uint32_t place) noexcept {
+    Lane& lane = lanes_[place];
+    lane.waiting_bytes -= lane.first->bytes;
+    lane.first = lane.first->behind;
+  }
 
   std::size_t size() const noexcept { return lanes_.size(); }
 
@@ -115,10 +121,11 @@ class PartitionLanes {
   struct Lane {
     static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min() / 2;
     std::int64_t acknowledged_us[kWays] = {kNever, kNever};
-    std::int64_t offset = -1;  ///< Of the last record that has one.
+    std::int64_t offset = -1;         ///< Of the last record that has one.
+    InFlightRecord* first = nullptr;  ///< That waits.
+    InFlightRecord* last = nullptr;   ///< While there is a first.
     std::size_t waiting_bytes = 0;
     std::uint32_t in_flight = 0;
-    std::uint32_t waiting = 0;
     std::uint32_t without_offset = 0;  ///< Acknowledged since then.
     Way way = Way::kPrompt;
     bool alone = true;  ///< One record at a time.
@@ -131,13 +138,12 @@ class PartitionLanes {
       lane.alone = now_us - lane.acknowledged_us[static_cast<std::size_t>(lane.way)] > kKnownUs;
       return true;
     }
-    return !lane.alone && lane.waiting == 0 && lane.way == Way::kPrompt && lane.in_flight < kAtOnce;
+    return !lane.alone && lane.first == nullptr && lane.way == Way::kPrompt && lane.in_flight < kAtOnce;
   }
 
   const std::size_t batch_bytes_;
   const std::size_t busy_bytes_;
   std::vector<Lane> lanes_;
-  std::unordered_map<std::uint32_t, std::deque<InFlightRecord*>> waiting_;  ///< Where `waiting` is not 0.
 };
 
 }  // namespace millrace

@@ -77,14 +77,16 @@ std::uint32_t Producer::open_topic(const std::string& name) {
 }
 
 rd_kafka_resp_err_t Producer::produce(std::uint32_t topic, std::int32_t partition, const Record& record,
-                                      InFlightRecord* under_way) {
+                                      std::int64_t timestamp_ms, InFlightRecord* under_way) {
   MILLRACE_FAILPOINT(kRecordProduced, return RD_KAFKA_RESP_ERR__QUEUE_FULL);
-  rd_kafka_vu_t fields[6];
+  rd_kafka_vu_t fields[7];
   std::size_t count = 0;
   fields[count].vtype = RD_KAFKA_VTYPE_RKT;
   fields[count++].u.rkt = topics_[topic].get();
   fields[count].vtype = RD_KAFKA_VTYPE_PARTITION;
   fields[count++].u.i32 = partition;
+  fields[count].vtype = RD_KAFKA_VTYPE_TIMESTAMP;  // else librdkafka asks the clock for each record
+  fields[count++].u.i64 = timestamp_ms;
   // No flags: the value is neither copied nor freed. librdkafka only reads what it is given.
   fields[count].vtype = RD_KAFKA_VTYPE_VALUE;
   fields[count].u.mem.ptr = const_cast<std::byte*>(record.value);

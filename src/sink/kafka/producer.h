@@ -48,7 +48,7 @@ class Producer final : public ProducerPort {
 
   std::uint32_t open_topic(const std::string& name) override;
   rd_kafka_resp_err_t produce(std::uint32_t topic, std::int32_t partition, const Record& record,
-                              InFlightRecord* under_way) override;
+                              std::int64_t timestamp_ms, InFlightRecord* under_way) override;
   bool next_event(ProducerEvent& event) override;
 
  private:

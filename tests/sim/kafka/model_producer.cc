@@ -37,7 +37,7 @@ ModelProducer::Lane& ModelProducer::lane(std::uint32_t topic, std::int32_t parti
 }
 
 rd_kafka_resp_err_t ModelProducer::produce(std::uint32_t topic, std::int32_t partition, const Record& record,
-                                           InFlightRecord* under_way) {
+                                           std::int64_t, InFlightRecord* under_way) {
   if (fails_next_ != RD_KAFKA_RESP_ERR_NO_ERROR && !is_fatal()) fail_for_good(fails_next_);
   if (is_fatal()) return fatal_;
   if (queued_ >= options_.queue_records_max) return RD_KAFKA_RESP_ERR__QUEUE_FULL;

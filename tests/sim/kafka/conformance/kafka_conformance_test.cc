@@ -51,7 +51,7 @@ class Conversation {
     record.value = reinterpret_cast<const std::byte*>(values_.back().data());
     record.value_size = static_cast<std::uint32_t>(values_.back().size());
     record.context_headers = false;
-    const rd_kafka_resp_err_t error = producer_->produce(topic_, 0, record, &records_[values_.size() - 1]);
+    const rd_kafka_resp_err_t error = producer_->produce(topic_, 0, record, 1, &records_[values_.size() - 1]);
     if (error != kOk) values_.pop_back();
     return error;
   }

@@ -47,7 +47,7 @@ constexpr std::size_t kBatch = 100'000;
 constexpr std::uint32_t kBusy = 32'000;
 
 std::vector<InFlightRecord> records_of(std::size_t count, std::uint32_t bytes) {
-  return std::vector<InFlightRecord>(count, InFlightRecord{-1, 0, 0, bytes});
+  return std::vector<InFlightRecord>(count, InFlightRecord{.bytes = bytes});
 }
 
 /// The partition knows the producer of both ways.
