@@ -4,6 +4,7 @@
 #include <syslog.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <vector>
 
@@ -61,6 +62,24 @@ bool fits(const Property& property, Purpose purpose) {
       break;
   }
   return purpose != Purpose::kReader;
+}
+
+/// Of records on their way, so of their producer alone. librdkafka makes no transactional producer with some
+/// of them: delivery.timeout.ms as Kafka Connect has it, say.
+constexpr std::array<std::string_view, 9> kOfRecords = {
+    "linger.ms",           "queue.buffering.max.ms",   "batch.size",
+    "batch.num.messages",  "message.max.bytes",        "message.timeout.ms",
+    "delivery.timeout.ms", "enable.gapless.guarantee", "statistics.interval.ms"};
+
+/// Whether a property of the user's is for the clients of this purpose.
+bool concerns(const std::string& name, Purpose purpose) {
+  const Property* const property = find_property(name);
+  if (property != nullptr && !fits(*property, purpose)) return false;
+  if (purpose == Purpose::kProducer) return true;
+  if (std::ranges::find(kOfRecords, name) != kOfRecords.end()) return false;
+  // librdkafka compares these with transaction.timeout.ms and with fetch.max.bytes, which are set here.
+  if (purpose == Purpose::kCheckpointProducer) return name != "socket.timeout.ms";
+  return purpose != Purpose::kReader || name != "receive.message.max.bytes";
 }
 
 const KafkaProperty* written(const KafkaConfig& config, std::string_view name) {
@@ -138,16 +157,7 @@ absl::StatusOr<ConfPtr> make_conf(const KafkaConfig& config, Purpose purpose, co
     if (absl::Status status = set(conf.get(), setting.name, setting.value); !status.ok()) return status;
   }
   for (const KafkaProperty& own : config.properties) {
-    const Property* const property = find_property(own.name);
-    if (property != nullptr && !fits(*property, purpose)) continue;
-    // A checkpoint waits for nobody, and is small.
-    if (purpose == Purpose::kCheckpointProducer &&
-        (own.name == "linger.ms" || own.name == "queue.buffering.max.ms" || own.name == "batch.size" ||
-         own.name == "batch.num.messages" || own.name == "message.max.bytes" ||
-         own.name == "socket.timeout.ms")) {  // librdkafka fits that one to transaction.timeout.ms
-      continue;
-    }
-    if (purpose != Purpose::kProducer && own.name == "statistics.interval.ms") continue;
+    if (!concerns(own.name, purpose)) continue;
     if (absl::Status status = set(conf.get(), own.name, own.value.reveal()); !status.ok()) return status;
   }
   for (const Setting& setting : demands(purpose, config, options)) {

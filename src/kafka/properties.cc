@@ -80,6 +80,7 @@ constexpr std::array kPromises = {
     Promise{"max.in.flight", "1|2|3|4|5", kOrder},
     Promise{"max.in.flight.requests.per.connection", "1|2|3|4|5", kOrder},
     Promise{"queuing.strategy", "fifo", kOrder},
+    Promise{"queue.buffering.backpressure.threshold", "1", kOrder},
     Promise{"message.timeout.ms", "0", kExpiry},
     Promise{"delivery.timeout.ms", "0|2147483647", kExpiry},
     Promise{"message.send.max.retries", "2147483647", kExpiry},

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "base/reason_code.h"
+#include "kafka/properties.h"
 
 namespace millrace::kafka {
 namespace {
@@ -44,17 +47,33 @@ TEST(KafkaClientConfig, SmallTopicsHaveSmallBatches) {
   EXPECT_EQ(value_in(conf->get(), "batch.size"), "1024");
 }
 
-TEST(KafkaClientConfig, EveryPurposeMakesAClient) {
-  const KafkaConfig config = config_with({{"linger.ms", Secret("20")},
-                                          {"compression.type", Secret("lz4")},
-                                          {"batch.size", Secret("2000000")},
-                                          {"request.timeout.ms", Secret("20000")}});
+/// Each may be set, by kafka.* or producer.override.*; librdkafka compares some of them with others only when
+/// it makes the client.
+class TakenByEveryClient : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(TakenByEveryClient, WhateverItIsFor) {
+  const auto [name, value] = GetParam();
+  ASSERT_EQ(property_problem(name, value), std::nullopt);
+  const KafkaConfig config = config_with({{name, Secret(value)}});
   for (const Purpose purpose :
        {Purpose::kProducer, Purpose::kCheckpointProducer, Purpose::kReader, Purpose::kAdmin}) {
     const auto client = make_client(config, purpose, {.pipeline = "p", .transactional_id = "millrace-p"});
     EXPECT_TRUE(client.ok()) << static_cast<int>(purpose) << " " << client.status();
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, TakenByEveryClient,
+    testing::Values(std::pair{"linger.ms", "900000"}, std::pair{"compression.type", "lz4"},
+                    std::pair{"batch.size", "2000000"}, std::pair{"request.timeout.ms", "900000"},
+                    // What Kafka Connect's workers set for every connector.
+                    std::pair{"delivery.timeout.ms", "2147483647"}, std::pair{"message.timeout.ms", "0"},
+                    std::pair{"acks", "all"}, std::pair{"enable.gapless.guarantee", "true"},
+                    std::pair{"max.in.flight.requests.per.connection", "1"},
+                    std::pair{"message.max.bytes", "1000000000"},
+                    std::pair{"receive.message.max.bytes", "10000000"},
+                    std::pair{"socket.timeout.ms", "300000"}, std::pair{"transaction.timeout.ms", "900000"},
+                    std::pair{"queue.buffering.backpressure.threshold", "1"}));
 
 TEST(KafkaClientConfig, WhatIsRefusedIsNamedAndNotShown) {
   const auto conf =

@@ -77,7 +77,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Judged{"compression.type", "tiger", "none, gzip, snappy, lz4, zstd"},
                     Judged{"security.protocol", "SASL_SSL", nullptr},
                     Judged{"sasl.password", "tiger", nullptr}, Judged{"no.such", "tiger", "no such property"},
-                    Judged{"max.in.flight.requests.per.connection", "6", "idempotent"}));
+                    Judged{"max.in.flight.requests.per.connection", "6", "idempotent"},
+                    Judged{"queue.buffering.backpressure.threshold", "10", "idempotent"},
+                    Judged{"queue.buffering.backpressure.threshold", "1", nullptr}));
 
 }  // namespace
 }  // namespace millrace::kafka
