@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink/kafka/delivered_topics.h"
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,10 @@ namespace {
 
 constexpr int kLooksMax = 6;
 constexpr kafka::Timeout kLookAgain{500};
+constexpr std::size_t kTopicsAtOnce = 500;
+/// librdkafka compares each answered partition with all that were asked for: 50,000 at once take longer than
+/// an answer may.
+constexpr std::size_t kPartitionsAtOnce = 1'000;
 
 absl::Status lost(std::string_view what) { return reason_error(ReasonCode::kTopicLostData, what); }
 
@@ -30,16 +36,25 @@ absl::Status look_at_end(const kafka::PartitionEnd& end, const PartitionOffsets:
                      ", and ", next, " was reached: records are gone"));
 }
 
-absl::Status look_once(KafkaPort& kafka, const PartitionOffsets::Topics& topics) {
-  std::vector<std::string> names;
-  for (const auto& [name, topic] : topics) {
-    // Nothing was delivered to some: whatever became of them, nothing is lost.
-    if (!topic.next.empty()) names.push_back(name);
+/// Hands `all` to `look`, at most `at_once` at a time, while it returns OK.
+template <class Item, class Look>
+absl::Status in_parts(std::span<const Item> all, std::size_t at_once,
+                      const std::function<bool()>& stop_requested, const Look& look) {
+  while (!all.empty()) {
+    if (stop_requested()) return absl::CancelledError("stopped while topics were looked at");
+    const std::span<const Item> part = all.first(std::min(at_once, all.size()));
+    if (absl::Status status = look(part); !status.ok()) return status;
+    all = all.subspan(part.size());
   }
-  if (names.empty()) return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+/// @param wanted  gets the partitions of those that are what they were.
+absl::Status look_at_topics(KafkaPort& kafka, std::span<const std::string> names,
+                            const PartitionOffsets::Topics& topics,
+                            std::vector<kafka::PartitionEnd>& wanted) {
   const auto facts = kafka.describe_topics(names);
   if (!facts.ok()) return facts.status();
-  std::vector<kafka::PartitionEnd> wanted;
   for (const kafka::TopicFacts& topic : *facts) {
     const auto found = topics.find(topic.name);
     if (found == topics.end()) continue;
@@ -55,12 +70,29 @@ absl::Status look_once(KafkaPort& kafka, const PartitionOffsets::Topics& topics)
     }
     for (const auto& [partition, next] : found->second.next) wanted.push_back({topic.name, partition});
   }
-  const auto ends = kafka.describe_ends(wanted);
-  if (!ends.ok()) return ends.status();
-  for (const kafka::PartitionEnd& end : *ends) {
-    if (absl::Status status = look_at_end(end, topics); !status.ok()) return status;
-  }
   return absl::OkStatus();
+}
+
+absl::Status look_once(KafkaPort& kafka, const PartitionOffsets::Topics& topics,
+                       const std::function<bool()>& stop_requested) {
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics) {
+    // Nothing was delivered to some: whatever became of them, nothing is lost.
+    if (!topic.next.empty()) names.push_back(name);
+  }
+  std::vector<kafka::PartitionEnd> wanted;
+  absl::Status status = in_parts<std::string>(
+      names, kTopicsAtOnce, stop_requested,
+      [&](std::span<const std::string> part) { return look_at_topics(kafka, part, topics, wanted); });
+  if (!status.ok()) return status;
+  return in_parts<kafka::PartitionEnd>(wanted, kPartitionsAtOnce, stop_requested,
+                                       [&](std::span<const kafka::PartitionEnd> part) {
+                                         const auto ends = kafka.describe_ends(part);
+                                         absl::Status seen = ends.status();
+                                         for (std::size_t i = 0; seen.ok() && i < ends->size(); ++i)
+                                           seen = look_at_end((*ends)[i], topics);
+                                         return seen;
+                                       });
 }
 
 }  // namespace
@@ -68,7 +100,7 @@ absl::Status look_once(KafkaPort& kafka, const PartitionOffsets::Topics& topics)
 absl::Status look_at_delivered(KafkaPort& kafka, const PartitionOffsets::Topics& topics,
                                const std::function<bool()>& stop_requested) {
   for (int looks = 1;; ++looks) {
-    absl::Status status = look_once(kafka, topics);
+    absl::Status status = look_once(kafka, topics, stop_requested);
     if (reason_of(status) != ReasonCode::kTopicLostData || looks == kLooksMax) return status;
     if (stop_requested()) return absl::CancelledError("stopped while topics were looked at");
     kafka.pause(kLookAgain);
