@@ -191,7 +191,9 @@ class CheckpointFile final : public CheckpointStore {
         checkpoint = *std::move(job_);
         job_.reset();
       }
-      const absl::Status status = replace_file(path_, to_text(checkpoint));
+      const std::string text = to_text(checkpoint);
+      absl::Status status = check_size(text);
+      if (status.ok()) status = replace_file(path_, text);
       {
         const std::lock_guard lock(mutex_);
         if (status.ok()) {

@@ -64,6 +64,14 @@ std::string to_text(const Checkpoint& checkpoint) {
   return text;
 }
 
+absl::Status check_size(std::string_view text) {
+  if (text.size() <= kCheckpointBytesMax) return absl::OkStatus();
+  return reason_error(
+      ReasonCode::kCheckpointWriteFailed,
+      concat("the checkpoint has ", text.size(), " bytes, and none has more than ", kCheckpointBytesMax,
+             ": it grows with topics and partitions. Split the pipeline by table.include.list"));
+}
+
 absl::StatusOr<Checkpoint> parse_checkpoint(std::string_view text) {
   if (text.size() > kCheckpointBytesMax) return corrupt("it is larger than any checkpoint");
   const std::size_t mark = text.rfind(kChecksumMark);

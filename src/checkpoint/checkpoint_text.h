@@ -19,6 +19,10 @@ inline constexpr std::size_t kCheckpointBytesMax = 16U << 20;
 
 std::string to_text(const Checkpoint& checkpoint);
 
+/// CHECKPOINT_WRITE_FAILED for a text that parse_checkpoint() would take for damaged: the position stays
+/// where it can be read.
+absl::Status check_size(std::string_view text);
+
 /// DataLoss (CHECKPOINT_CORRUPT) with what is wrong; FailedPrecondition for a format this version does not
 /// know.
 absl::StatusOr<Checkpoint> parse_checkpoint(std::string_view text);

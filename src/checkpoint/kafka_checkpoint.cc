@@ -118,6 +118,7 @@ class KafkaCheckpoint final : public CheckpointStore {
       std::string text;
       if (job) {
         text = to_text(*job);
+        if (absl::Status status = check_size(text); !status.ok()) return report(std::move(status));
         records.push_back({claim_.keys().newest, text});
         // Before the first there is none: both copies are the same then.
         records.push_back({claim_.keys().previous, newest_.empty() ? text : newest_});

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "base/reason_code.h"
 #include "checkpoint/checkpoint_text.h"
@@ -38,9 +39,10 @@ class Store {
         })) {}
 
   absl::StatusOr<StoredCheckpoints> open() { return store_->open(); }
-  absl::StatusOr<std::uint64_t> write(std::uint64_t generation) {
+  absl::StatusOr<std::uint64_t> write(std::uint64_t generation) { return write(of_generation(generation)); }
+  absl::StatusOr<std::uint64_t> write(Checkpoint checkpoint) {
     EXPECT_FALSE(store_->poll()) << "nothing to report before a write";
-    store_->write(of_generation(generation));
+    store_->write(std::move(checkpoint));
     std::unique_lock lock(mutex_);
     woken_.wait(lock, [this] { return wakes_ > 0; });
     --wakes_;
@@ -243,6 +245,19 @@ TEST_F(CheckpointFileTest, AFailedWriteIsToldAndTheNextMaySucceed) {
   std::filesystem::remove(path_ + ".new");
   EXPECT_TRUE(store.write(3).ok());
   EXPECT_EQ(stored(read_checkpoint_file(path_)), "3 1");
+}
+
+TEST_F(CheckpointFileTest, WhatNobodyCouldReadIsNotWritten) {
+  {
+    Store store(path_);
+    ASSERT_TRUE(store.open().ok());
+    ASSERT_TRUE(store.write(1).ok());
+    Checkpoint large = of_generation(2);
+    large.sink_state = std::string(kCheckpointBytesMax, 'x');
+    const auto written = store.write(large);
+    EXPECT_EQ(reason_of(written.status()), ReasonCode::kCheckpointWriteFailed) << written.status();
+  }
+  EXPECT_EQ(stored(read_checkpoint_file(path_)), "1 -");
 }
 
 TEST_F(CheckpointFileTest, AFolderInItsPlaceIsAnErrorNotAFreshStart) {
