@@ -25,10 +25,14 @@ RecordHeaders::RecordHeaders(std::vector<ContextHeader> context) : context_(std:
   for (const auto& [name, value] : context_) add_header(shared_.get(), name, value.data(), value.size());
 }
 
-kafka::HeadersPtr RecordHeaders::make(const Record& record) const {
+kafka::HeadersPtr RecordHeaders::make(const Record& record) {
   const bool shared = record.context_headers && shared_ != nullptr;
   if (record.own_header == nullptr) {
-    return kafka::HeadersPtr(shared ? rd_kafka_headers_copy(shared_.get()) : nullptr);
+    if (!shared) return nullptr;
+    if (spares_.empty()) return kafka::HeadersPtr(rd_kafka_headers_copy(shared_.get()));
+    kafka::HeadersPtr headers = std::move(spares_.back());
+    spares_.pop_back();
+    return headers;
   }
   kafka::HeadersPtr headers(rd_kafka_headers_new(1 + context_.size()));
   add_header(headers.get(), own_header_name(record), record.own_header, record.own_header_size);
@@ -38,10 +42,16 @@ kafka::HeadersPtr RecordHeaders::make(const Record& record) const {
   return headers;
 }
 
+void RecordHeaders::give_back(kafka::HeadersPtr headers) {
+  // A record's own header comes on top of the shared ones, or alone.
+  const bool only_shared = context_.size() > 1 && rd_kafka_header_cnt(headers.get()) == context_.size();
+  if (only_shared && spares_.size() < kSparesMax) spares_.push_back(std::move(headers));
+}
+
 absl::StatusOr<std::unique_ptr<Producer>> Producer::create(const KafkaConfig& config,
                                                            const std::string& pipeline, Way way,
                                                            std::int64_t batch_bytes_max,
-                                                           const RecordHeaders& headers, int wake_fd) {
+                                                           RecordHeaders& headers, int wake_fd) {
   kafka::ClientOptions options;
   options.pipeline = pipeline;
   options.events = RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS;
@@ -52,7 +62,7 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::create(const KafkaConfig& co
   return std::unique_ptr<Producer>(new Producer(*std::move(client), headers, wake_fd));
 }
 
-Producer::Producer(kafka::ClientPtr client, const RecordHeaders& headers, int wake_fd)
+Producer::Producer(kafka::ClientPtr client, RecordHeaders& headers, int wake_fd)
     : client_(std::move(client)), headers_(headers), queue_(rd_kafka_queue_get_main(client_.get())) {
   rd_kafka_queue_io_event_enable(queue_.get(), wake_fd, &kOne, sizeof kOne);
 }
@@ -141,6 +151,9 @@ bool Producer::next_deliveries(ProducerEvent& event) {
     }
     event.deliveries.push_back(
         {static_cast<InFlightRecord*>(message->_private), message->err, message->offset});
+    rd_kafka_headers_t* headers = nullptr;
+    rd_kafka_message_detach_headers(const_cast<rd_kafka_message_t*>(message), &headers);
+    if (headers != nullptr) headers_.give_back(kafka::HeadersPtr(headers));
   }
   MILLRACE_FAILPOINT(kDeliveryReported, for (Delivery& each : event.deliveries) each.error =
                                             RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE);

@@ -17,17 +17,25 @@
 
 namespace millrace {
 
-/// The headers that records of a pipeline share, ready for messages.
+/// The headers that records of a pipeline share, ready for messages. A message owns its headers, a block for
+/// each: those of a delivered one serve the next.
+/// Owner: the order stage's thread.
 class RecordHeaders {
  public:
   explicit RecordHeaders(std::vector<ContextHeader> context);
 
   /// Of one record: its own first, then the shared ones if it carries them; nullptr: none.
-  kafka::HeadersPtr make(const Record& record) const;
+  kafka::HeadersPtr make(const Record& record);
+  /// Those of a message that is done with.
+  void give_back(kafka::HeadersPtr headers);
 
  private:
+  /// More than a batch has, so that one batch's serve the next; what stays is some 2 MiB.
+  static constexpr std::size_t kSparesMax = 4096;
+
   std::vector<ContextHeader> context_;
   kafka::HeadersPtr shared_;
+  std::vector<kafka::HeadersPtr> spares_;  ///< Each has the shared ones and no other.
 };
 
 /// Owner: the order stage's thread.
@@ -38,7 +46,7 @@ class Producer final : public ProducerPort {
   static absl::StatusOr<std::unique_ptr<Producer>> create(const KafkaConfig& config,
                                                           const std::string& pipeline, Way way,
                                                           std::int64_t batch_bytes_max,
-                                                          const RecordHeaders& headers, int wake_fd);
+                                                          RecordHeaders& headers, int wake_fd);
   /// Purges, waits for the threads. What was not delivered is not touched any more.
   ~Producer() override;
   Producer(const Producer&) = delete;
@@ -52,12 +60,12 @@ class Producer final : public ProducerPort {
   bool next_event(ProducerEvent& event) override;
 
  private:
-  Producer(kafka::ClientPtr client, const RecordHeaders& headers, int wake_fd);
+  Producer(kafka::ClientPtr client, RecordHeaders& headers, int wake_fd);
   bool next_deliveries(ProducerEvent& event);
   void read_error(rd_kafka_event_t* from, ProducerEvent& event) const;
 
   kafka::ClientPtr client_;
-  const RecordHeaders& headers_;
+  RecordHeaders& headers_;
   kafka::QueuePtr queue_;
   std::vector<kafka::TopicPtr> topics_;
   kafka::EventPtr reports_;  ///< Delivery reports that are not all read.

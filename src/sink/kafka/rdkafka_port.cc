@@ -139,7 +139,7 @@ class RdkafkaPort final : public KafkaPort {
 
   const KafkaConfig config_;
   const std::string pipeline_;
-  const RecordHeaders headers_;
+  RecordHeaders headers_;
   Reactor& reactor_;
   const int wake_fd_;
   Woken woken_;
