@@ -23,6 +23,7 @@ std::unique_ptr<CheckpointStore> make_checkpoint_store(const PipelineConfig& pip
     KafkaCheckpointOptions options =
         kafka_checkpoint_options(pipeline, std::move(surroundings.stop_requested));
     options.on_trouble = std::move(surroundings.on_trouble);
+    options.on_waiting = std::move(surroundings.on_waiting);
     options.accepts = std::move(surroundings.accepts);
     return make_kafka_checkpoint(std::move(options), std::move(surroundings.wake));
   }

@@ -16,6 +16,8 @@ struct CheckpointSurroundings {
   std::function<absl::Status(const Checkpoint&)> accepts;  ///< Whether what is stored is this pipeline's.
   /// Why a write failed that is tried again; OK: it has passed. Any thread.
   std::function<void(const absl::Status&)> on_trouble;
+  /// The same of a call of open(), on its thread.
+  std::function<void(const absl::Status&)> on_waiting;
   std::function<void()> wake;  ///< See CheckpointStore's makers.
 };
 

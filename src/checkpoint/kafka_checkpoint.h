@@ -28,6 +28,9 @@ struct KafkaCheckpointOptions {
   /// Called on the writing thread: why a write failed that is tried again; OK: one has succeeded since. May
   /// be empty.
   std::function<void(const absl::Status&)> on_trouble = {};
+  /// Called by open(), on its thread: what it meets while it waits for Kafka; OK: it waits no longer. May be
+  /// empty.
+  std::function<void(const absl::Status&)> on_waiting = {};
   /// Refuses what is stored before anybody is fenced for it. May be empty.
   std::function<absl::Status(const Checkpoint&)> accepts = {};
 };

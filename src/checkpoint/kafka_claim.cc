@@ -54,6 +54,7 @@ absl::StatusOr<KafkaLink*> KafkaClaim::reader() {
         open_checkpoint_reader(options_.kafka, options_.pipeline);
     if (!opened.ok()) return opened.status();
     reader_ = *std::move(opened);
+    reader_->tell_complaints(tell_);
   }
   return reader_.get();
 }
@@ -134,6 +135,13 @@ absl::StatusOr<CheckpointRecords> KafkaClaim::fence(const Patience& patience) {
 }
 
 absl::StatusOr<CheckpointRecords> KafkaClaim::take(const Patience& patience) {
+  bool told = false;
+  if (options_.on_waiting) {
+    tell_ = [this, &told](const absl::Status& status) {
+      told = true;
+      options_.on_waiting(status);
+    };
+  }
   absl::StatusOr<CheckpointRecords> records = try_to_take(patience);
   // Fenced between our fence and our word in the topic. An owner that is being taken over from may do that
   // once, before it finds our word there, and another instance that starts now.
@@ -143,6 +151,8 @@ absl::StatusOr<CheckpointRecords> KafkaClaim::take(const Patience& patience) {
         try_to_take(Patience::of_ms((patience.deadline_us - patience.began_us) / 1000, patience.stopped));
   }
   reader_.reset();
+  tell_ = nullptr;
+  if (told && records.ok()) options_.on_waiting(absl::OkStatus());
   return records;
 }
 

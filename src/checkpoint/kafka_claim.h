@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,7 +59,8 @@ class KafkaClaim {
 
   const KafkaCheckpointOptions options_;
   const CheckpointKeys keys_;
-  std::unique_ptr<KafkaLink> reader_;  ///< While it is needed: it has threads of its own.
+  std::function<void(const absl::Status&)> tell_;  ///< What a reader complains about; may be empty.
+  std::unique_ptr<KafkaLink> reader_;              ///< While it is needed: it has threads of its own.
   std::unique_ptr<KafkaTransactions> transactions_;
   bool made_again_ = false;  ///< The topic; nothing has been written to it yet.
   std::uint64_t beat_ = 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "base/concat.h"
 #include "base/reason_code.h"
@@ -70,8 +71,10 @@ void KafkaLink::collect() {
     if (error == RD_KAFKA_RESP_ERR__FATAL) continue;
     // That all brokers are down follows from what was said of each.
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && complaint_ != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    complaint_ = error;
     complaint_text_ = rd_kafka_event_error_string(event.get());
+    if (std::exchange(complaint_, error) != error && tell_) {
+      tell_(kafka::error_status(error, "Kafka", complaint_text_));
+    }
   }
 }
 
@@ -79,6 +82,7 @@ kafka::EventPtr KafkaLink::wait(rd_kafka_queue_t* queue, const Patience& patienc
   for (;;) {
     kafka::EventPtr event(rd_kafka_queue_poll(queue, patience.slice_ms()));
     if (event != nullptr || patience.over()) return event;
+    collect();
   }
 }
 

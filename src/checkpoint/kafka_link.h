@@ -45,6 +45,9 @@ class KafkaLink {
   KafkaLink& operator=(const KafkaLink&) = delete;
   ~KafkaLink() = default;
 
+  /// Hears what the library complains about, when it is something else than before.
+  void tell_complaints(std::function<void(const absl::Status&)> tell) { tell_ = std::move(tell); }
+
   rd_kafka_t* raw() const noexcept { return handle_.get(); }
 
   /// The answer to what was asked with `queue`, or nothing when the patience is over.
@@ -66,6 +69,7 @@ class KafkaLink {
   kafka::QueuePtr events_;
   rd_kafka_resp_err_t complaint_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string complaint_text_;
+  std::function<void(const absl::Status&)> tell_;  ///< May be empty.
 };
 
 }  // namespace millrace

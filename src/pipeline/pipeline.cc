@@ -203,13 +203,14 @@ class Pipeline::Run {
     SinkSurroundings surroundings;
     surroundings.stop_requested = [this] { return stop_.load(std::memory_order_acquire); };
     surroundings.memory_bytes_max = memory_.output_bytes;
-    surroundings.on_trouble = [this](const absl::Status& status) {
+    const auto note = [this](const absl::Status& status) {
       if (status.ok()) {
         troubles_.passed();
       } else {
         troubles_.add(status, system_clock().realtime_us());
       }
     };
+    surroundings.on_trouble = note;
     surroundings.on_statistics = [this](const KafkaView& view) {
       const std::lock_guard lock(view_mutex_);
       order_view_.kafka = view;
@@ -230,6 +231,7 @@ class Pipeline::Run {
         troubles_.add(with_reason(status, ReasonCode::kCheckpointWriteFailed), system_clock().realtime_us());
       }
     };
+    around_store.on_waiting = note;
     around_store.wake = [order_reactor] { order_reactor->wake(); };
     store_ = make_checkpoint_store(config_, std::move(around_store));
     PipelineCore::Options options;

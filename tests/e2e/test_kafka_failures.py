@@ -109,6 +109,8 @@ def test_broker_away_at_the_start(millrace, postgres, kafka, tmp_path):
         kafka.stop()
         run.pipeline.start()
         with run.writing():
+            time.sleep(5)  # long before the first try ends
+            trouble(run.pipeline, "KAFKA_UNREACHABLE", 1)
             time.sleep(AWAY_S)
             assert run.pipeline.running, run.pipeline.log_text()
             kafka.start()
