@@ -161,9 +161,9 @@ class EventReader:
 
     def _clocks(self, event, value):
         ms = value["ts_ms"]
-        if event.op != "m":
-            us, ns = value["ts_us"], value["ts_ns"]
-            self._check(event, ms == us // 1000 and ns == us * 1000, f"processing times {ms}, {us}, {ns}")
+        us, ns = (ms * 1000, ms * 1_000_000) if event.op == "m" else (value["ts_us"], value["ts_ns"])
+        self._check(event, {type(clock) for clock in (ms, us, ns)} == {int} and ms == us // 1000 and ns == us * 1000,
+                    f"processing times {ms}, {us}, {ns}")
         self._check(event, value["source"]["ts_ms"] - CLOCK_SLACK_MS <= ms <= event.record.timestamp + CLOCK_SLACK_MS,
                     f"processed at {ms}, committed at {value['source']['ts_ms']}, sent at {event.record.timestamp}")
 
@@ -187,6 +187,7 @@ class EventReader:
         self._check(event, type(event.lsn) is int and event.lsn == int(sequence[2]), "lsn and sequence contradict each other")
         self._check(event, type(event.xid) is int and event.xid > 0, f"txId is {event.xid!r}")
         event.table = source["table"]
+        self._check(event, event.op != "m" or event.table == "", f"a message of table {event.table!r}")
         schema = "" if event.op == "m" else "public"
         topic = f"{self.prefix}.{'message' if event.op == 'm' else f'public.{event.table}'}"
         self._check(event, source["schema"] == schema, f"source.schema is {source['schema']!r}")

@@ -34,9 +34,14 @@ class History:
     def _snapshot(self, reads):
         if not reads:
             return
+        snapshots = collections.defaultdict(list)
+        for event in reads:
+            snapshots[event.lsn].append(event)
+        for lsn, found in snapshots.items():
+            for what in ("xid", "previous", "time_us"):
+                self._common(found, what, f"the snapshot at {lsn}")
         # One that was broken off came before; a position of one row alone is a damaged one.
-        sizes = collections.Counter(event.lsn for event in reads)
-        last = max(sizes, key=lambda lsn: (sizes[lsn] > 1, lsn))
+        last = max(snapshots, key=lambda lsn: (len(snapshots[lsn]) > 1, lsn))
         for event in reads:
             if event.lsn != last:
                 self.superseded += 1
@@ -60,15 +65,8 @@ class History:
             groups[event.xid].append(event)
         places = {}
         for xid, found in groups.items():
-            for what in ("previous", "time_us"):
-                values = collections.Counter(getattr(event, what) for event in found)
-                usual = values.most_common(1)[0][0]
-                if what == "previous":
-                    places[xid] = usual
-                for event in found:
-                    if getattr(event, what) != usual:
-                        self.findings.add("altered", event.record,
-                                          f"{what} is {getattr(event, what)}, elsewhere in transaction {xid} {usual}")
+            self._common(found, "time_us", f"transaction {xid}")
+            places[xid] = self._common(found, "previous", f"transaction {xid}")
             found.sort(key=lambda event: (event.lsn, RANKS.get(event.op, 3)))
         at = {}
         for xid, previous in places.items():
@@ -76,7 +74,25 @@ class History:
                 self.findings.add("altered", groups[xid][0].record,
                                   f"transactions {xid} and {at[previous]} follow the same commit {previous}")
             at[previous] = xid
+        self._follow_commits(groups, places)
         return sorted(groups.items(), key=lambda item: places[item[0]])
+
+    def _common(self, events, what, where):
+        """What all of these events must say alike: the value that most of them have."""
+        usual = collections.Counter(getattr(event, what) for event in events).most_common(1)[0][0]
+        for event in events:
+            if getattr(event, what) != usual:
+                self.findings.add("altered", event.record, f"{what} is {getattr(event, what)}, elsewhere in {where} {usual}")
+        return usual
+
+    def _follow_commits(self, groups, places):
+        """Each transaction names the commit before it; the first one behind the snapshot has seen none."""
+        before = 0
+        for xid, end in self.committed.items():
+            if xid in places and places[xid] != before:
+                self.findings.add("altered", groups[xid][0].record,
+                                  f"transaction {xid} follows the commit {places[xid]}, on the server {before}")
+            before = end
 
     def _identify(self, event, row):
         return self.tables[event.table].identify(row)

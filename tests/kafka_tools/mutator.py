@@ -8,16 +8,27 @@ import random
 import re
 
 import partitions
-from envelope import timeless
+from envelope import CLOCK_SLACK_MS, RUN, timeless
 from findings import KINDS
 from recording import Recording
 from workload import canonical, sealed
 
-# What these bytes were is written nowhere else: the clock of a logical message, the run of a record, and the version, schema
-# names and the like if all records of a topic had been changed alike.
-MESSAGE_CLOCK = re.compile(rb'"op":"m","ts_ms":(\d+),')
 LSN = re.compile(rb'"lsn":(\d+)')
 RUN_HEADER = "__debezium.context.runId"
+
+
+def parts_of(record):
+    """[(what, bytes or None)]: key, value, the values of the headers by their numbers."""
+    return [("key", record.key), ("value", record.value), *((n, value) for n, (_, value) in enumerate(record.headers))]
+
+
+def with_part(record, what, data):
+    """The record with another key, value or header's value."""
+    if what in ("key", "value"):
+        return record._replace(**{what: data})
+    headers = list(record.headers)
+    headers[what] = (headers[what][0], data)
+    return record._replace(headers=tuple(headers))
 
 
 class Mutator:
@@ -95,22 +106,15 @@ class Mutator:
 
     def altered(self):
         """A byte of a key, a value or a header is another one."""
-        place, i = self._pick(lambda record: True)
-        record = self.logs[place][i]
-        parts = [("key", record.key), ("value", record.value)]
-        parts += [(n, header[1]) for n, header in enumerate(record.headers) if header[0] != RUN_HEADER]
-        what, data = self.random.choice([part for part in parts if part[1]])
-        clock = MESSAGE_CLOCK.search(data)
-        at = self.random.choice([at for at in range(len(data)) if not clock or not clock.start(1) <= at < clock.end(1)])
-        byte = self.random.choice([data[at] ^ 1 << self.random.randrange(8), self._digit_for(data[at])])
-        changed = data[:at] + bytes([byte]) + data[at + 1:]
-        if what in ("key", "value"):
-            damaged = record._replace(**{what: changed})
-        else:
-            headers = list(record.headers)
-            headers[what] = (headers[what][0], changed)
-            damaged = record._replace(headers=tuple(headers))
-        return self._replaced(place, i, damaged), f"{record.place()} {what}: byte {at} {data[at]:#x} became {byte:#x}"
+        while True:
+            place, i = self._pick(lambda record: True)
+            record = self.logs[place][i]
+            what, data = self.random.choice([part for part in parts_of(record) if part[1]])
+            at = self.random.randrange(len(data))
+            byte = self.random.choice([data[at] ^ 1 << self.random.randrange(8), self._digit_for(data[at])])
+            damaged = with_part(record, what, data[:at] + bytes([byte]) + data[at + 1:])
+            if not self.free_field(record, damaged):
+                return self._replaced(place, i, damaged), f"{record.place()} {what}: byte {at} {data[at]:#x} became {byte:#x}"
 
     def altered_value(self):
         """A value of a row is another one, in JSON that is as good as before."""
@@ -173,6 +177,30 @@ class Mutator:
         records = [record for record in self.recording.records if record is not self.logs[place][i]]
         return Recording(self.recording.partitions, records, self.recording.watermarks), f"a hole at {place} {i}"
 
+    def free_field(self, record, damaged):
+        """The name of the field that is another one, and as good as before; empty when the difference is an error. Of these
+        the contract says no more than their form, and what they were is written nowhere else."""
+        if damaged.key != record.key:
+            return ""
+        if damaged.headers != record.headers:
+            changed = [theirs for ours, theirs in zip(record.headers, damaged.headers) if ours != theirs]
+            return "runId" if [name for name, _ in changed] == [RUN_HEADER] and RUN.fullmatch(changed[0][1]) else ""
+        try:
+            before, after = json.loads(record.value), json.loads(damaged.value)
+            if canonical(after) != damaged.value or list(after) != list(before):
+                return ""
+        except ValueError:
+            return ""
+        changed = [name for name in before if after[name] != before[name]]
+        if changed == ["ts_ms"] and before["op"] == "m" and type(after["ts_ms"]) is int:
+            early, late = before["source"]["ts_ms"] - CLOCK_SLACK_MS, record.timestamp + CLOCK_SLACK_MS
+            return "ts_ms of a message" if early <= after["ts_ms"] <= late else ""
+        if changed == ["source"] and self._is_read(record) and self._alone_in_snapshot(record):
+            xid = after["source"].get("txId")
+            good = after["source"] == before["source"] | {"txId": xid} and type(xid) is int and xid > 0
+            return "txId of a snapshot's only row" if good else ""
+        return ""
+
     # Internals
 
     def _pick(self, suits):
@@ -208,6 +236,9 @@ class Mutator:
     @staticmethod
     def _lsn(record):
         return int(LSN.search(record.value)[1])
+
+    def _alone_in_snapshot(self, record):
+        return sum(self._is_read(other) and self._lsn(other) == self._lsn(record) for other in self.recording.records) == 1
 
     def _once(self, record):
         """It matters that it stands there."""

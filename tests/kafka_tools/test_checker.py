@@ -2,6 +2,8 @@
 """The checker: silent on every clean run, and no error of any class gets past it."""
 
 import glob
+import itertools
+import json
 import os
 import pathlib
 
@@ -10,14 +12,18 @@ import pytest
 import recording as recordings
 from checker import check, check_told
 from conftest import FIRST_SEED, FULL
+from envelope import EventReader
+from findings import Findings
 from model import generate
-from mutator import CLASSES, Mutator
+from mutator import CLASSES, Mutator, parts_of, with_part
 from partition_walk import ANY, BETWEEN_RUNS, NONE
+from recording import Recording
 from truth import Truth
-from workload import COPY_ROWS_MIN, Shape
+from workload import COPY_ROWS_MIN, PAD_UNCHANGED, Shape
 
 CLEAN_RUNS = 200 if FULL else 50
 DAMAGES = 150 if FULL else 8
+BYTES_STEP = 1 if FULL else 29  # of the alterations of a byte: each, or some
 # Runs of the product, recorded with tests/e2e/kafka_run.py: without kills and with three.
 RECORDED = [pathlib.Path(path) for path in
             glob.glob(str(pathlib.Path(__file__).resolve().parents[1] / "data/kafka/*.topics"))]
@@ -54,6 +60,59 @@ def test_error_is_found(error, crashes):
         result = check(damaged, truth, repeats=BETWEEN_RUNS if crashes else NONE)
         assert result.findings.kinds & CLASSES[error], f"seed {seed}: {what}\n{result.report()}"
     assert damaged_runs >= DAMAGES / 2
+
+
+def kinds_of_records(recording, tables):
+    """{kind: a record}: by operation, by what the table's row images hold, moved or not, with a value that is not in the log."""
+    found, deleted = {}, None
+    for record in recording.records:
+        if record.value is None:
+            kind = f"tombstone of {deleted}"
+        else:
+            value = json.loads(record.value)
+            table = tables.get(value["source"]["table"])
+            form = table and ("keyless" if not table.key else "full" if table.identity_full else "by key")
+            words = [value["op"], form, *(name.rpartition(".")[2] for name, _ in record.headers[:-4]),
+                     "unchanged pad" if PAD_UNCHANGED.encode() in record.value else ""]
+            deleted = kind = " ".join(word for word in words if word)
+        found.setdefault(kind, record)
+    return found
+
+
+def alterations(data):
+    """(place, byte) with each bit of each byte turned over, and with other digits."""
+    for at, byte in enumerate(data):
+        others = {byte ^ 1 << bit for bit in range(8)}
+        if byte in b"0123456789":
+            others |= {*b"0123456789"} - {byte}
+        for other in sorted(others):
+            yield at, other
+
+
+def test_every_byte_is_looked_at():
+    """What may be another one without being found is free by the mutator's own words."""
+    shape = Shape(writers=1, line_tables=2, accounts=3, registers=5, bulk_rows=COPY_ROWS_MIN, seed=32)
+    recording, truth = generate(shape, 60, 32, snapshot_at=10)
+    mutator = Mutator(recording, shape, 32)
+    kinds = kinds_of_records(recording, shape.tables())
+    assert len(kinds) == 22, kinds.keys()
+    assert not check(recording, truth, repeats=NONE).findings
+    free = set()
+    for kind, record in kinds.items():
+        for what, data in parts_of(record):
+            for at, byte in itertools.islice(alterations(data or b""), FIRST_SEED % BYTES_STEP, None, BYTES_STEP):
+                damaged = with_part(record, what, data[:at] + bytes([byte]) + data[at + 1:])
+                if field := mutator.free_field(record, damaged):
+                    free.add(field)
+                    continue
+                alone = Findings()
+                EventReader(shape, truth.prefix, recording.partitions, alone).read(damaged)
+                if not alone:  # what is wrong with it shows beside others
+                    records = [damaged if one is record else one for one in recording.records]
+                    result = check(Recording(recording.partitions, records, recording.watermarks), truth, repeats=NONE)
+                    assert result.findings, f"{kind}, {what} {data}: byte {at} became {byte:#x}"
+    free_fields = {"runId", "ts_ms of a message"}
+    assert free == free_fields if FULL else free <= free_fields
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
