@@ -211,8 +211,8 @@ class SinkRoute final : public ReactorRoute {
 };
 
 bool run(Route& route, EncodedPieces& pieces, std::size_t count) {
-  const std::int64_t until_us = monotonic_us() + kPatienceUs;
   std::size_t sent = 0, arrived = 0;
+  std::int64_t moved_us = monotonic_us();
   while (arrived < count && !route.failed) {
     bool moved = false;
     if (Piece* const piece = sent < count && route.ready() ? pieces.take() : nullptr) {
@@ -225,8 +225,10 @@ bool run(Route& route, EncodedPieces& pieces, std::size_t count) {
       ++arrived;
       moved = true;
     }
-    if (!moved) {
-      if (monotonic_us() > until_us) return false;
+    if (moved) {
+      moved_us = monotonic_us();
+    } else {
+      if (monotonic_us() - moved_us > kPatienceUs) return false;
       route.wait();
     }
   }

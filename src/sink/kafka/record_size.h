@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a record costs: on the wire, where a topic limits it, and in librdkafka's memory, where we do.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "change/record.h"
+#include "sink/kafka/in_flight.h"
 
 namespace millrace {
 
@@ -72,16 +74,26 @@ constexpr std::size_t batch_of_one_bytes(std::int64_t key, std::int64_t value, s
   return kBatchHead + varint_bytes(static_cast<std::int64_t>(body)) + body;
 }
 
-/// What librdkafka allocates for a message beside its value, which stays ours: its own struct, the key in it,
-/// and each header as a block. With malloc's share; estimated from 2.14's structures, 64-bit.
-inline constexpr std::size_t kMessageBytes = 224;
-inline constexpr std::size_t kHeaderListBytes = 96;
-inline constexpr std::size_t kHeaderBlockBytes = 64;
+/// What the allocator sets aside for a block: jemalloc has four sizes to a doubling, from 128 bytes on.
+constexpr std::size_t block_bytes(std::size_t size) noexcept {
+  const std::size_t step = size <= 128 ? 16 : std::bit_floor(size - 1) / 4;
+  return (size + step - 1) / step * step;
+}
 
+/// Of librdkafka 2.14, 64-bit: its struct for a message, behind which the key stands; its struct for a list
+/// of headers, with room for the pointers; a block for each header, which holds name and value. A test
+/// compares them with what is really allocated.
+inline constexpr std::size_t kMessageBytes = 176;
+inline constexpr std::size_t kHeaderListBytes = 96;
+inline constexpr std::size_t kHeaderBlockBytes = 56;
+
+/// What a record under way has allocated beside its value, which stays in its piece.
 constexpr std::size_t message_memory_bytes(std::size_t key, std::size_t headers,
                                            std::size_t header_bytes) noexcept {
-  return kMessageBytes + key +
-         (headers == 0 ? 0 : kHeaderListBytes + headers * kHeaderBlockBytes + header_bytes);
+  // Header blocks are rounded up, too: by a quarter at most.
+  const std::size_t header_blocks =
+      headers == 0 ? 0 : kHeaderListBytes + headers * kHeaderBlockBytes + header_bytes + header_bytes / 4;
+  return sizeof(InFlightRecord) + block_bytes(kMessageBytes + key) + header_blocks;
 }
 
 }  // namespace millrace
