@@ -28,6 +28,16 @@ std::string_view nearest_property(std::string_view name) {
   return nearest(name, names);
 }
 
+/// Kafka Connect minds letter case here; Debezium's own lists do not.
+/// Source: Apache Kafka, org.apache.kafka.connect.util.TopicCreationGroup.
+absl::StatusOr<PatternList> topic_patterns(std::string_view text) {
+  absl::StatusOr<PatternList> patterns = PatternList::parse(text);
+  if (!patterns.ok()) return patterns;
+  std::vector<std::string> entries;
+  for (const std::string& entry : patterns->entries()) entries.push_back(concat("(?-i)", entry));
+  return PatternList::compile(std::move(entries));
+}
+
 class KafkaReader {
  public:
   KafkaReader(std::string_view label, KafkaConfig& kafka, Problems& problems, std::vector<std::string>& notes)
@@ -123,7 +133,7 @@ class KafkaReader {
         return problems_.add(entry.origin,
                              concat(shown(entry.name), ": the default group takes every topic"));
       }
-      absl::StatusOr<PatternList> patterns = PatternList::parse(entry.value);
+      absl::StatusOr<PatternList> patterns = topic_patterns(entry.value);
       if (!patterns.ok()) {
         return problems_.add(entry.origin, concat(shown(entry.name), ": ", patterns.status().message()));
       }
@@ -238,8 +248,8 @@ std::string kafka_markdown() {
       "made with the broker's `num.partitions` and `default.replication.factor`.\n\n"
       "| Option | What it does |\n|---|---|\n"
       "| `topic.creation.groups` | Names of groups, with commas. |\n"
-      "| `topic.creation.<group>.include` | Regular expressions of whole topic names that the group takes; "
-      "required but for `default`. |\n"
+      "| `topic.creation.<group>.include` | Regular expressions of whole topic names that the group takes, "
+      "in their letter case; required but for `default`. |\n"
       "| `topic.creation.<group>.exclude` | Those it leaves to the next group. |\n"
       "| `topic.creation.<group>.partitions` | How many; -1 is the broker's default. Without it, as in the "
       "group "

@@ -134,6 +134,19 @@ TEST(KafkaOptions, CreationGroupsAreReadInTheirOrder) {
   EXPECT_EQ(kafka.creation_groups[2].name, "default");
 }
 
+TEST(KafkaOptions, CreationGroupsMindLetterCaseAsKafkaConnectDoes) {
+  const auto process = parsed(
+      with_sink("topic.creation.groups: a\ntopic.creation.a.include: shop\\.Sales\\..*|shop\\.Stock,other\n"
+                "topic.creation.a.exclude: shop\\.Sales\\.X\n"));
+  const TopicCreationGroup& group = process.pipelines[0].kafka.creation_groups[0];
+  for (const char* name : {"shop.Sales.t", "shop.Stock", "other"})
+    EXPECT_TRUE(group.include.matches(name)) << name;
+  for (const char* name : {"shop.sales.t", "shop.stock", "Other"})
+    EXPECT_FALSE(group.include.matches(name)) << name;
+  EXPECT_TRUE(group.exclude.matches("shop.Sales.X"));
+  EXPECT_FALSE(group.exclude.matches("shop.Sales.x"));
+}
+
 TEST(KafkaOptions, WithoutKafkaTheyHaveNoEffectAndSaySo) {
   const ProcessConfig process = parsed(
       "kafka.linger.ms: 5\ntopic.creation.default.partitions: 3\nproducer.override.acks: 1\n"
