@@ -270,9 +270,7 @@ void check_targets(CheckContext& context, rd_kafka_t* client, std::span<const Ta
         names.push_back(target.name);
         continue;
       }
-      context.error(ReasonCode::kConfigInvalid, concat("topic ", target.name),
-                    concat("tables ", other->second, " and ", target.table, " have the same topic"),
-                    "table.exclude.list: <one of them>");
+      check_shared(context, target, other->second);
     }
     if (names.empty()) continue;
     const auto facts = describe_topics(client, names, kRequestTimeout, true);

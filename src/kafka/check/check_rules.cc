@@ -209,6 +209,15 @@ void check_target(CheckContext& context, const TargetTopic& target, const TopicS
   }
 }
 
+void check_shared(CheckContext& context, const TargetTopic& target, std::string_view other_table) {
+  context.warn(
+      subject_of(context, target.name),
+      concat("tables ", other_table, " and ", target.table,
+             " share it: rows of the two that have the same key are one row to a consumer that goes by "
+             "keys, and to compaction"),
+      "table.exclude.list: <one of them>");
+}
+
 void check_checkpoints(CheckContext& context, const TopicState& topic) {
   const std::string subject = concat("checkpoint topic ", topic.facts.name);
   if (topic.facts.partitions != 1) {

@@ -63,6 +63,8 @@ void check_rights(CheckContext& context, const TopicFacts& topic,
                   std::initializer_list<rd_kafka_AclOperation_t> needed);
 /// A topic that tables' records go to: copies, rights, cleanup.policy, sizes.
 void check_target(CheckContext& context, const TargetTopic& target, const TopicState& topic);
+/// A topic that two tables' records go to, which a run only warns of.
+void check_shared(CheckContext& context, const TargetTopic& target, std::string_view other_table);
 /// The checkpoint topic that exists.
 void check_checkpoints(CheckContext& context, const TopicState& topic);
 /// Copies that topics get which are made by the brokers' defaults.

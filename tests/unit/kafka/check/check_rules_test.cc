@@ -196,6 +196,12 @@ TEST_F(CheckRules, CheckpointTopicMustBeCompactedAndOfOnePartition) {
              "checkpoint.topic: <another name>");
 }
 
+TEST_F(CheckRules, TablesThatShareATopicAreAWarning) {
+  check_shared(context_, target_, "public.Orders");
+  expect_one(findings_, Severity::kWarning, ReasonCode::kOk, "tables public.Orders and public.orders",
+             "table.exclude.list");
+}
+
 struct Creation {
   const char* name;
   rd_kafka_resp_err_t error;
