@@ -5,6 +5,7 @@
 #include <bit>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -180,8 +181,8 @@ class KafkaSink final : public RecordSink {
     std::string name;
     /// By Way; where there is one way, only the first.
     struct {
-      ProducerPort* producer = nullptr;  ///< nullptr: not known yet.
-      std::uint32_t handle = 0;          ///< The producer's.
+      ProducerPort* producer = nullptr;     ///< nullptr: not known yet.
+      std::optional<std::uint32_t> handle;  ///< The producer's; none: it has not met the topic.
     } ways[kWays];
     std::int32_t partitions = 0;
     std::uint32_t first_place = 0;
@@ -290,9 +291,11 @@ class KafkaSink final : public RecordSink {
     // Nothing goes by the other producer past what this one has not taken.
     if (fatal_until_us_ != kNever) return false;
     const auto partition = static_cast<std::int32_t>(under_way.place - topic.first_place);
-    const auto& way = topic.ways[static_cast<std::size_t>(lanes_.way(under_way.place))];
+    auto& way = topic.ways[static_cast<std::size_t>(lanes_.way(under_way.place))];
+    // Not before: a topic costs a producer some 30 KiB, and few topics are ever busy.
+    if (!way.handle) way.handle = way.producer->open_topic(topic.name);
     const rd_kafka_resp_err_t error =
-        way.producer->produce(way.handle, partition, record, realtime_ms_, &under_way);
+        way.producer->produce(*way.handle, partition, record, realtime_ms_, &under_way);
     switch (error) {
       case RD_KAFKA_RESP_ERR_NO_ERROR:
         lanes_.sent(under_way.place);
@@ -467,7 +470,7 @@ class KafkaSink final : public RecordSink {
         status_ = producer.status();
         return;
       }
-      topic.ways[way] = {*producer, (*producer)->open_topic(known.name)};
+      topic.ways[way].producer = *producer;
     }
     topic.partitions = known.partitions;
     topic.first_place = offsets_.add_topic(known.name, known.id, known.partitions);
