@@ -15,6 +15,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "e2e"))
 # confluent_kafka, from tests/servers/fetch kafka
 sys.path.append(str(pathlib.Path(os.environ.get("MILLRACE_DEPS") or REPOSITORY / ".deps") / "servers" / "python"))
 
+from kafka import REPLICATED, KafkaServer  # noqa: E402
 from postgres import PostgresServer  # noqa: E402
 from program import Millrace  # noqa: E402
 
@@ -42,6 +43,34 @@ def postgres(pg_version):
     """A server for the tests of one file: each test makes tables, slots and publications of its own."""
     with PostgresServer(pg_version) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def small_decoding_memory(postgres):
+    """Transactions of some hundred rows are sent while they run."""
+    postgres.configure(logical_decoding_work_mem="64kB")
+
+
+@pytest.fixture(scope="session")
+def broker():
+    """The Kafka of all files: `kafka` gives it to one after the other."""
+    with KafkaServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def kafka(broker):
+    """A broker without topics for the tests of one file, whatever the tests before have left."""
+    broker.revive()
+    broker.admin.delete_all_topics()
+    return broker
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two brokers; the first is the controller."""
+    with KafkaServer(REPLICATED) as first, KafkaServer(REPLICATED, joins=first) as second:
+        yield first, second
 
 
 @pytest.fixture(scope="session")

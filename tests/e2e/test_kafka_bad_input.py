@@ -15,12 +15,6 @@ from proxy import Proxy
 
 
 @pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def behind_proxy():
     """A broker that clients reach through a proxy only: it says so in its answers."""
     port, = free_ports(1)

@@ -18,12 +18,6 @@ TOOLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
-
-
 @pytest.fixture
 def make(millrace, postgres, tmp_path):
     """make(client, **options): a pipeline on a table of its own."""

@@ -19,12 +19,6 @@ TOPIC = "millrace-checkpoints"
 HEARTBEAT_MS = 300
 
 
-@pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
-
-
 @pytest.fixture
 def name():
     """Tests share servers: a pipeline, its slot, its table have a name of their own."""

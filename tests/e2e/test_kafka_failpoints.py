@@ -12,7 +12,6 @@ import signal
 import subprocess
 
 import pytest
-from kafka import KafkaServer
 from kafka_run import BETWEEN_RUNS, NONE, KafkaRun, Shape
 from program import Millrace
 
@@ -20,6 +19,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 HOLD_MS = 1500
 SEED = int(os.environ.get("MILLRACE_SEED", "7"))
 ROUNDS = 40
+
+pytestmark = pytest.mark.usefixtures("small_decoding_memory")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,18 +82,6 @@ def millrace():
     if not binary.exists():
         pytest.skip(f"{binary} is absent: cmake --preset failpoints, cmake --build --preset failpoints --target millrace")
     return str(binary.resolve())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_decoding_memory(postgres):
-    """Transactions of some hundred rows are sent while they run."""
-    postgres.configure(logical_decoding_work_mem="64kB")
-
-
-@pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
 
 
 class Hurt:

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from kafka import AUTHORIZED, REPLICATED, KafkaServer
+from kafka import AUTHORIZED, KafkaServer
 from kafka_run import NONE, PARTITIONS, KafkaPipeline, KafkaRun, Shape
 from oidc import OidcProvider
 
@@ -20,23 +20,10 @@ AWAY_S = int(os.environ.get("MILLRACE_AWAY_S", 60 if FULL else 8))
 
 
 @pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def secured():
     """A broker whose SASL_SSL users may do what they are allowed."""
     with KafkaServer(AUTHORIZED, sasl=True, users={"app": "app-secret", "weak": "weak-secret"}) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two brokers; the first is the controller."""
-    with KafkaServer(REPLICATED) as first, KafkaServer(REPLICATED, joins=first) as second:
-        yield first, second
 
 
 @pytest.fixture
@@ -269,7 +256,7 @@ def test_topic_appears_in_time(one_table, kafka):
     pipeline = one_table("in_time", kafka.client(), **{"topic.creation.enable": False})
     pipeline.start().wait_streaming()
     pipeline.insert()
-    time.sleep(3)
+    time.sleep(1)
     assert pipeline.running
     kafka.admin.create_topic(pipeline.topic, 2)
     wait_ids(pipeline, kafka, [1])

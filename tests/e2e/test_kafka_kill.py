@@ -8,31 +8,13 @@ import signal
 import time
 
 import pytest
-from kafka import REPLICATED, KafkaServer
 from kafka_run import NONE, KafkaRun, Shape
 
 FULL = bool(os.environ.get("MILLRACE_FULL"))
 SEED = int(os.environ.get("MILLRACE_SEED", "7"))
-KILLS = 200 if FULL else 12
+KILLS = 200 if FULL else 9
 
-
-@pytest.fixture(scope="module", autouse=True)
-def small_decoding_memory(postgres):
-    """Transactions of some hundred rows are sent while they run."""
-    postgres.configure(logical_decoding_work_mem="64kB")
-
-
-@pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two brokers; the first is the controller."""
-    with KafkaServer(REPLICATED) as first, KafkaServer(REPLICATED, joins=first) as second:
-        yield first, second
+pytestmark = pytest.mark.usefixtures("small_decoding_memory")
 
 
 @pytest.mark.full

@@ -4,18 +4,10 @@
 import os
 import time
 
-import pytest
-from kafka import KafkaServer
 from kafka_run import recordings  # knows where the modules below are
 from recorder import Recorder, record
 
 import confluent_kafka
-
-
-@pytest.fixture(scope="module")
-def kafka():
-    with KafkaServer() as server:
-        yield server
 
 
 def produce(kafka, records):

@@ -23,6 +23,14 @@ def pairs(records):
     return [(record.key, record.value) for record in records]
 
 
+def is_sent_away(kafka, client):
+    """Waits for what the broker says to such a client: it could not log in."""
+    errors = []
+    producer = confluent_kafka.Producer({**client, "log_level": 0, "error_cb": lambda error: errors.append(error.code())})
+    kafka.admin.wait_until(lambda: producer.poll(0.05) == 0 and errors, "the client hears an error")
+    return confluent_kafka.KafkaError._AUTHENTICATION in errors
+
+
 def test_records_are_read_in_order(kafka):
     kafka.admin.create_topic("in_order", partitions=2)
     kafka.admin.produce("in_order", RECORDS, partition=1)
@@ -68,10 +76,7 @@ def test_users_log_in_over_tls(kafka, mechanism):
     good = confluent_kafka.Consumer(kafka.sasl_client(mechanism, more={"group.id": "g"}))
     assert good.list_topics(timeout=30).cluster_id == kafka.cluster_id()
     good.close()
-    bad = confluent_kafka.Consumer(kafka.sasl_client(mechanism, password="wrong", more={"group.id": "g", "log_level": 0}))
-    with pytest.raises(confluent_kafka.KafkaException):
-        bad.list_topics(timeout=3)
-    bad.close()
+    assert is_sent_away(kafka, kafka.sasl_client(mechanism, password="wrong"))
 
 
 def test_user_may_do_what_is_allowed(kafka):
@@ -126,10 +131,7 @@ def test_clients_log_in_with_tokens_of_an_openid_provider():
         assert good.list_topics(timeout=30).cluster_id == kafka.cluster_id()
         good.close()
         assert provider.tokens_given == 1
-        bad = confluent_kafka.Consumer(kafka.oidc_client(password="wrong", more={"group.id": "g", "log_level": 0}))
-        with pytest.raises(confluent_kafka.KafkaException):
-            bad.list_topics(timeout=3)
-        bad.close()
+        assert is_sent_away(kafka, kafka.oidc_client(password="wrong"))
 
 
 def test_second_broker_takes_over_and_comes_back():
@@ -158,13 +160,14 @@ def test_broker_with_a_full_disk_ends():
     with kafka:
         kafka.admin.create_topic("full")
         failures = []
-        producer = confluent_kafka.Producer(kafka.client({"message.timeout.ms": 20000, "log_level": 0}))
+        producer = confluent_kafka.Producer(kafka.client({"log_level": 0}))
         for _ in range(60):
             producer.produce("full", os.urandom(900_000), on_delivery=lambda error, _: error and failures.append(error.name()))
             producer.poll(0)
-        producer.flush(60)
+        kafka.admin.wait_until(lambda: producer.poll(0.05) is not None and not kafka.running, "the broker has ended", 60)
+        producer.purge()
+        producer.flush(10)
         assert failures
-        kafka.admin.wait_until(lambda: not kafka.running, "the broker has ended")
         assert "No space left on device" in kafka.log_file.read_text()
 
 

@@ -16,11 +16,7 @@ from source_order import COUNTED, SourceOrder, assert_transactions_stay_together
 FULL = bool(os.environ.get("MILLRACE_FULL"))
 ROUNDS = [1, 2]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def small_decoding_memory(postgres):
-    """Transactions of some hundred rows are sent while they run."""
-    postgres.configure(logical_decoding_work_mem="64kB")
+pytestmark = pytest.mark.usefixtures("small_decoding_memory")
 
 
 @pytest.fixture(scope="module")

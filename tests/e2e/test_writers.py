@@ -15,11 +15,7 @@ FULL = bool(os.environ.get("MILLRACE_FULL"))
 WRITERS = 24
 SECONDS = 60 if FULL else 3
 
-
-@pytest.fixture(scope="module", autouse=True)
-def small_decoding_memory(postgres):
-    """Transactions of some hundred rows are sent while they run."""
-    postgres.configure(logical_decoding_work_mem="64kB")
+pytestmark = pytest.mark.usefixtures("small_decoding_memory")
 
 
 def write(server, table, writer, stopping):

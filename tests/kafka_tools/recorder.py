@@ -120,7 +120,7 @@ class Recorder:
         return found
 
     def _take(self):
-        for message in self.consumer.consume(5000, 0.1):
+        for message in self.consumer.consume(5000, 0.02):
             error = message.error()
             if error is None:
                 timestamp_type, timestamp = message.timestamp()

@@ -69,7 +69,8 @@ AUTHORIZED = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
 }
-SMALL = ("-Xms512m", "-Xmx512m", "-XX:+UseSerialGC")
+# Brokers of tests live for seconds: what the second compiler would win, its work costs twice.
+SMALL = ("-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 # What the scripts of Kafka's own distribution give to Java.
 STOCK_COLLECTOR = ("-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
                    "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true")
@@ -203,6 +204,13 @@ class JavaProcess:
         """Ends it ("stop" or "kill") and starts it again on the same data and ports."""
         self.kill() if mode == "kill" else self.stop()
         return self.start()
+
+    def revive(self):
+        """Whatever happened to it, it runs."""
+        self.thaw()
+        if not self.running:
+            self.kill()
+            self.start()
 
     def remove(self):
         """Ends it and deletes its folder."""

@@ -62,6 +62,13 @@ class KafkaAdmin:
         self._one(self._admin.delete_topics([name], request_timeout=PATIENCE))
         self.wait_until(lambda: name not in self.topics(internal=True), f"{name} is gone")
 
+    def delete_all_topics(self):
+        """Kafka's own ones stay. Returns when they are gone."""
+        names = self.topics()
+        for future in (self._admin.delete_topics(names, request_timeout=PATIENCE) if names else {}).values():
+            future.result(PATIENCE)
+        self.wait_until(lambda: not self.topics(), "all topics are gone")
+
     def grow_topic(self, name, partitions):
         self._one(self._admin.create_partitions([kafka_admin.NewPartitions(name, partitions)]))
         self.wait_until(lambda: len(self.describe(name)) == partitions, f"{name} has {partitions} partitions")
@@ -159,7 +166,8 @@ class KafkaAdmin:
         """All records up to the ends of now, partition by partition. `committed`: none of aborted or open transactions."""
         consumer = confluent_kafka.Consumer({**self.client, "group.id": "read", "enable.auto.commit": False,
                                              "enable.partition.eof": True, "auto.offset.reset": "earliest",
-                                             "isolation.level": "read_committed" if committed else "read_uncommitted"})
+                                             "isolation.level": "read_committed" if committed else "read_uncommitted",
+                                             "fetch.wait.max.ms": 10})
         try:
             ends = self.ends(topic, committed)
             unread = {number for number, end in ends.items() if end > 0}
@@ -167,7 +175,7 @@ class KafkaAdmin:
             records = []
             deadline = time.monotonic() + timeout
             while unread:
-                for message in consumer.consume(10_000, 0.2):
+                for message in consumer.consume(10_000, 0.02):
                     number = message.partition()
                     if message.error() is None:
                         if message.offset() < ends[number]:
@@ -181,7 +189,8 @@ class KafkaAdmin:
                     else:
                         raise confluent_kafka.KafkaException(message.error())
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{topic}: {len(records)} records after {timeout} s, and no end")
+                    raise TimeoutError(f"{topic}: {len(records)} records after {timeout} s, and no end in {unread} of {ends}; "
+                                       f"{self.describe(topic)}")
             return sorted(records, key=lambda record: (record.partition, record.offset))
         finally:
             consumer.close()
