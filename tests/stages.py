@@ -333,9 +333,9 @@ def full_environment():
     return {"MILLRACE_FULL": "1"} if FULL else {}
 
 
-STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "asan", "tsan", "fuzz",
-          "tidy"]
-FULL_STAGES = STAGES + ["failpoints", "checker", "bench"]
+STAGES = ["format", "release", "one_binary", "unit", "fuzz_replay", "sim", "checker", "quickstart", "e2e", "asan", "tsan",
+          "fuzz", "tidy"]
+FULL_STAGES = STAGES + ["failpoints", "bench"]
 NEEDS_RELEASE = {"one_binary", "unit", "fuzz_replay", "sim", "quickstart", "e2e", "bench", "perf"}
 
 

@@ -23,7 +23,7 @@ from workload import COPY_ROWS_MIN, PAD_UNCHANGED, Shape
 
 CLEAN_RUNS = 200 if FULL else 50
 DAMAGES = 150 if FULL else 8
-BYTES_STEP = 1 if FULL else 29  # of the alterations of a byte: each, or some
+BYTES_STEP = 1 if FULL else 61  # of the alterations of a byte: each, or some
 # Runs of the product, recorded with tests/e2e/kafka_run.py: without kills and with three.
 RECORDED = [pathlib.Path(path) for path in
             glob.glob(str(pathlib.Path(__file__).resolve().parents[1] / "data/kafka/*.topics"))]
