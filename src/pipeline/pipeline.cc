@@ -203,14 +203,14 @@ class Pipeline::Run {
     SinkSurroundings surroundings;
     surroundings.stop_requested = [this] { return stop_.load(std::memory_order_acquire); };
     surroundings.memory_bytes_max = memory_.output_bytes;
-    const auto note = [this](const absl::Status& status) {
+    const auto note = [this](Troubles::Of whom, const absl::Status& status) {
       if (status.ok()) {
-        troubles_.passed();
+        troubles_.passed(whom);
       } else {
-        troubles_.add(status, system_clock().realtime_us());
+        troubles_.add(whom, status, system_clock().realtime_us());
       }
     };
-    surroundings.on_trouble = note;
+    surroundings.on_trouble = [note](const absl::Status& status) { note(Troubles::Of::kSink, status); };
     surroundings.on_statistics = [this](const KafkaView& view) {
       const std::lock_guard lock(view_mutex_);
       order_view_.kafka = view;
@@ -224,14 +224,11 @@ class Pipeline::Run {
                  ? postgres::check_slot_is_its_own(*before, config_.database.dbname, config_.slot.name)
                  : absl::OkStatus();
     };
-    around_store.on_trouble = [this](const absl::Status& status) {
-      if (status.ok()) {
-        troubles_.passed(ReasonCode::kCheckpointWriteFailed);
-      } else {
-        troubles_.add(with_reason(status, ReasonCode::kCheckpointWriteFailed), system_clock().realtime_us());
-      }
+    around_store.on_trouble = [note](const absl::Status& status) {
+      note(Troubles::Of::kCheckpoint,
+           status.ok() ? status : with_reason(status, ReasonCode::kCheckpointWriteFailed));
     };
-    around_store.on_waiting = note;
+    around_store.on_waiting = [note](const absl::Status& status) { note(Troubles::Of::kCheckpoint, status); };
     around_store.wake = [order_reactor] { order_reactor->wake(); };
     store_ = make_checkpoint_store(config_, std::move(around_store));
     PipelineCore::Options options;
@@ -414,8 +411,11 @@ void Pipeline::supervise() {
     const std::int64_t began_us = monotonic_us();
     absl::Status status = current->run();
     const bool position_is_void = status.ok() && current->position_is_void();
-    // The source has noted its own.
-    if (troubles_.view().current != status) troubles_.add(status, system_clock().realtime_us());
+    // What the sink and the store were trying goes with them. The source has noted its own.
+    troubles_.passed(Troubles::Of::kSink);
+    troubles_.passed(Troubles::Of::kCheckpoint);
+    if (troubles_.view().current != status)
+      troubles_.add(Troubles::Of::kRun, status, system_clock().realtime_us());
     if (monotonic_us() - began_us > 60'000'000) attempts = 0;
     const std::int64_t wait_us =
         std::max(kRestartWaitUs, std::min(kRestartWaitUs << std::min<std::int64_t>(attempts, 10),

@@ -3,27 +3,26 @@
 
 namespace millrace {
 
-void Troubles::add(const absl::Status& status, std::int64_t unix_us) {
+void Troubles::add(Of whom, const absl::Status& status, std::int64_t unix_us) {
   if (status.ok()) return;
   const std::lock_guard lock(mutex_);
-  view_.current = status;
-  view_.current_us = unix_us;
-  ++view_.counts[reason_of(status)];
+  lasting_[static_cast<std::size_t>(whom)] = {status, unix_us, ++added_};
+  ++counts_[reason_of(status)];
 }
 
-void Troubles::passed() {
+void Troubles::passed(Of whom) {
   const std::lock_guard lock(mutex_);
-  view_.current = absl::OkStatus();
-}
-
-void Troubles::passed(ReasonCode reason) {
-  const std::lock_guard lock(mutex_);
-  if (reason_of(view_.current) == reason) view_.current = absl::OkStatus();
+  lasting_[static_cast<std::size_t>(whom)] = {};
+  if (whom == Of::kSource) lasting_[static_cast<std::size_t>(Of::kRun)] = {};
 }
 
 Troubles::View Troubles::view() const {
   const std::lock_guard lock(mutex_);
-  return view_;
+  const Lasting* newest = &lasting_.front();
+  for (const Lasting& each : lasting_) {
+    if (each.number > newest->number) newest = &each;
+  }
+  return {newest->status, newest->since_us, counts_};
 }
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #pragma once
 #include <absl/status/status.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -14,22 +15,30 @@ namespace millrace {
 /// Any thread. Cold path: an entry per failure, not per row.
 class Troubles {
  public:
+  /// Whose trouble it is: it passes for each by itself.
+  enum class Of : std::uint8_t { kSource, kSink, kCheckpoint, kRun };
   struct View {
-    absl::Status current;         ///< The last failure, while it lasts; OK: none.
+    absl::Status current;         ///< The newest failure of those that last; OK: none.
     std::int64_t current_us = 0;  ///< When it happened, Unix.
     std::map<ReasonCode, std::uint64_t> counts;
   };
 
-  void add(const absl::Status& status, std::int64_t unix_us);
-  /// The last failure has passed; it stays counted.
-  void passed();
-  /// The same, if it was of this kind.
-  void passed(ReasonCode reason);
+  void add(Of whom, const absl::Status& status, std::int64_t unix_us);
+  /// What lasted has passed; it stays counted. A source that streams also ends what the run before failed by.
+  void passed(Of whom);
   View view() const;
 
  private:
-  mutable std::mutex mutex_;  // guards view_
-  View view_;
+  struct Lasting {
+    absl::Status status;
+    std::int64_t since_us = 0;
+    std::uint64_t number = 0;  ///< The highest is the newest: clocks jump.
+  };
+
+  mutable std::mutex mutex_;        // guards what follows
+  std::array<Lasting, 4> lasting_;  ///< By Of.
+  std::uint64_t added_ = 0;
+  std::map<ReasonCode, std::uint64_t> counts_;
 };
 
 }  // namespace millrace

@@ -273,7 +273,8 @@ class World {
     };
     std::vector<Wait> waits = {
         {"the database", upstream_->next_deadline_us()},
-        {"the output", downstream_->next_event_us()},
+        // What comes when everything is drained is for nobody.
+        {"the output", core_ != nullptr && core_->order().drained() ? kNever : downstream_->next_event_us()},
         {"the next step", next_step_ < steps_.size() ? start_us_ + steps_[next_step_].at_us : kNever},
         {"the end of the faults", healed_ || next_step_ < steps_.size() ? kNever : quiet_until_us()}};
     if (core_ == nullptr) {

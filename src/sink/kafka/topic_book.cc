@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::int64_t kAgainUs = 500'000;
 constexpr std::int64_t kVisibleUs = 50'000;  // a topic just made spreads to the brokers
-constexpr std::size_t kNamesMax = 500;       // in one request
+constexpr std::int64_t kVisiblePatienceUs = 5'000'000;
+constexpr std::size_t kNamesMax = 500;  // in one request
 
 bool is_missing(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
@@ -129,8 +130,13 @@ void TopicBook::described(const absl::StatusOr<std::vector<kafka::TopicFacts>>& 
       topic->known.id = facts.id;
       topic->known.partitions = facts.partitions;
       ask_again(*topic, Step::kSettings, now_us, 0);
-    } else if (is_missing(facts.error) && topic->made) {
+    } else if (is_missing(facts.error) && topic->made_us && now_us - *topic->made_us < kVisiblePatienceUs) {
       ask_again(*topic, Step::kDescribe, now_us, kVisibleUs);
+    } else if (is_missing(facts.error) && topic->made_us) {
+      // Taken away again, or the brokers do not tell each other: making it once more shows which.
+      trouble_ = reason_error(ReasonCode::kTopicMissing,
+                              concat("topic ", facts.name, " was created, and brokers do not know it"));
+      ask_again(*topic, Step::kCreate, now_us, kAgainUs);
     } else if (is_missing(facts.error) && options_.rules.rule_for(facts.name)) {
       ask_again(*topic, Step::kCreate, now_us, 0);
     } else if (is_missing(facts.error)) {
@@ -167,7 +173,7 @@ void TopicBook::created(const absl::StatusOr<std::vector<kafka::CreatedTopic>>& 
         log_info("kafka", "topic created", {{"topic", result.name}});
         [[fallthrough]];
       case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS:
-        topic->made = true;
+        topic->made_us = now_us;
         ask_again(*topic, Step::kDescribe, now_us, 0);
         break;
       case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,8 @@ class TopicBook {
   struct Topic {
     Step step = Step::kDescribe;
     bool asked = false;
-    bool made = false;  ///< By us: it may take a moment until every broker knows it.
+    /// By us, or found there when we would have: it may take a moment until every broker knows it.
+    std::optional<std::int64_t> made_us;
     std::int64_t next_us = 0;
     std::int64_t wanted_us = 0;
     bool told = false;  ///< That it is waited for.

@@ -81,7 +81,8 @@ void PostgresSource::end() {
 }
 
 void PostgresSource::note(const absl::Status& status) {
-  if (options_.troubles != nullptr) options_.troubles->add(status, clock_.realtime_us());
+  if (options_.troubles != nullptr)
+    options_.troubles->add(Troubles::Of::kSource, status, clock_.realtime_us());
 }
 
 void PostgresSource::start_over(std::int64_t now_us) {

@@ -190,7 +190,7 @@ bool PostgresSource::handle_frame(const BackendMessage& message, std::int64_t no
       state_ = State::kStreaming;
       streaming_since_us_ = now_us;
       slot_in_use_since_us_ = 0;
-      if (options_.troubles != nullptr) options_.troubles->passed();
+      if (options_.troubles != nullptr) options_.troubles->passed(Troubles::Of::kSource);
       next_watch_us_ = now_us;
       log_info("postgres", "streaming",
                {{"pipeline", options_.pipeline},

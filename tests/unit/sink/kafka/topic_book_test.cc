@@ -77,6 +77,29 @@ TEST(TopicBook, AMissingTopicIsMadeAndLookedForUntilItIsSeen) {
   EXPECT_THAT(book.due(again).describe, ElementsAre("t"));
 }
 
+TEST(TopicBook, AMadeTopicThatNobodyEverSeesIsTroubleAndMadeAgain) {
+  TopicBook book = book_that(true);
+  book.want("t", 0);
+  int made = 0;
+  std::int64_t now = 0;
+  std::int64_t troubled = 0;
+  for (; made < 3 && now < 60 * kSecond; now = std::max(now + 1, book.next_deadline_us())) {
+    const TopicBook::Questions questions = book.due(now);
+    if (!questions.create.empty()) {
+      ++made;
+      book.created(std::vector{CreatedTopic{"t", RD_KAFKA_RESP_ERR_NO_ERROR, ""}}, now);
+    } else if (!questions.describe.empty()) {
+      book.described(std::vector{in_trouble("t", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)}, now);
+      if (!book.trouble().ok() && troubled == 0) troubled = now;
+    }
+  }
+  EXPECT_EQ(made, 3);
+  EXPECT_TRUE(book.status().ok());
+  EXPECT_GE(troubled, 4 * kSecond);  // brokers need a moment
+  EXPECT_LE(troubled, 6 * kSecond);
+  EXPECT_LE(now, 13 * kSecond);
+}
+
 TEST(TopicBook, ATopicThatWaitsForAnothersAnswerNamesNoDeadline) {
   TopicBook book = book_that(true);
   book.want("t", 0);
